@@ -1,0 +1,44 @@
+"""choirmaster runs many models as one, and hears which one is off key.
+
+>>> import choirmaster as cm
+>>> cm.Schema("binary", label="y", members={"logit": "p_logit", "forest": "p_forest"}, fusion="mean").fusion
+'mean'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from choirmaster.api import Result, TrainResult, monitor, train
+    from choirmaster.client import Client
+    from choirmaster.estimators.ensemble import Ensemble
+    from choirmaster.schema import Schema
+
+_HOMES = {
+    "Client": "choirmaster.client", "Ensemble": "choirmaster.estimators.ensemble", "Result": "choirmaster.api",
+    "Schema": "choirmaster.schema", "TrainResult": "choirmaster.api", "monitor": "choirmaster.api",
+    "train": "choirmaster.api",
+}  # fmt: skip
+
+__all__ = ["Client", "Ensemble", "Result", "Schema", "TrainResult", "monitor", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562), so that importing the package costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        found = getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from choirmaster.errors import extra_for
+
+        raise extra_for(error) or error from None
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

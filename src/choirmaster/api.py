@@ -1,0 +1,195 @@
+"""The notebook face: measure frames and files, and train, in one call."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from choirmaster.lifecycle.train import TrainResult
+    from choirmaster.schema import Schema
+
+Progress = Callable[[str, float, float, str], None]
+_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Result:
+    """What :func:`monitor` found.
+
+    Attributes
+    ----------
+    schema : Schema
+        As declared or guessed.
+    notes : list of str
+        What was guessed, skipped or counted on the way.
+    rows : int
+        Rows measured.
+    """
+
+    schema: Schema
+    notes: list[str]
+    rows: int
+    _measured: Any
+
+    @property
+    def table(self) -> pa.Table:
+        """The tidy table of values as an Arrow table."""
+        return self._measured.values
+
+    @property
+    def metrics(self) -> Any:
+        """The tidy table of values, in the kind of frame that went in (Arrow for files)."""
+        from choirmaster.app.results import in_kind
+
+        return in_kind(self._measured)
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """What the default rules found, in order of time; times as ISO 8601 texts."""
+        from choirmaster.app.results import alert_rows
+
+        return alert_rows(self._measured)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one HTML file without any outside link."""
+        from choirmaster.app.results import content
+        from choirmaster.reports.html import render_html
+
+        Path(path).write_text(render_html(content(self._measured)), encoding="utf-8")
+
+    def to_pdf(self, path: str | Path) -> None:
+        """Write one PDF file."""
+        from choirmaster.app.results import content
+        from choirmaster.reports.pdf import render_pdf
+
+        Path(path).write_bytes(render_pdf(content(self._measured)))
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the tidy table as CSV; texts a spreadsheet would run as formulas are escaped."""
+        from choirmaster.app.results import content
+        from choirmaster.reports.csv import render_csv
+
+        Path(path).write_text(render_csv(content(self._measured)), encoding="utf-8")
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the tidy table as Parquet."""
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.table, path)
+
+    def __repr__(self) -> str:
+        return f"<Result: {self.rows} rows, {self.table.num_rows} values, {len(self.alerts)} alerts>"
+
+    def _repr_html_(self) -> str:
+        rows = self.table.slice(0, _SHOWN).to_pylist()
+        names = ("window_start", "series", "feature", "metric", "value", "lower", "upper", "n", "reason")
+        head = "".join(f"<th>{name}</th>" for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_cell(row[name]))}</td>" for name in names) + "</tr>" for row in rows
+        )
+        return f"<p>{html.escape(repr(self))}</p><table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def monitor(
+    current: Any,
+    *,
+    reference: Any = None,
+    schema: Schema | None = None,
+    window: str | int | None = "auto",
+    progress: Progress | None = None,
+) -> Result:
+    """Measure every series and feature of some rows, window by window, in one scan.
+
+    Parameters
+    ----------
+    current : frame or path
+        pandas, polars, Arrow, a DuckDB relation, records; or a path or glob of CSV, JSON lines or Parquet.
+    reference : frame, path, "first 30%", "first 14d" or None
+        What to compare with. None leaves drift undefined with the reason ``no_reference``.
+    schema : Schema, optional
+        Which column plays which role; guessed aloud (``result.notes``) where not given.
+    window : str, int or None
+        ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``, a number of rows, None for all in one; ``"auto"`` is a day where there
+        is a time column.
+    progress : callable, optional
+        ``progress(stage, done, total, text)``.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    SchemaError
+        A declared column is missing, or the columns' meaning is ambiguous.
+    DataError
+        Rows that cannot be read at all.
+
+    Examples
+    --------
+    >>> import choirmaster as cm
+    >>> rows = {"y": [0, 1, 1, 0], "p": [0.2, 0.9, 0.4, 0.1]}
+    >>> result = cm.monitor(rows, schema=cm.Schema("binary", label="y", prediction="p"))
+    >>> table = result.table.to_pylist()
+    >>> [(one["metric"], one["value"], one["n"]) for one in table if one["metric"] in ("accuracy", "roc_auc")]
+    [('accuracy', 0.75, 4), ('roc_auc', 1.0, 4)]
+    """
+    from choirmaster.app.frames import measure, silent
+
+    found = measure(current, reference=reference, schema=schema, window=window, progress=progress or silent)
+    return Result(found.schema, found.notes, found.rows, found)
+
+
+def train(
+    data: Any,
+    *,
+    schema: Schema,
+    candidates: Sequence[str] = ("logit", "forest", "boost", "mlp", "knn", "naive_bayes"),
+    folds: int = 4,
+    at_least: int = 1,
+    at_most: int | None = None,
+    fusion: str = "soft_vote",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Judge candidates out of fold, pick members greedily, choose the cutoff, and fit the picked ones on every row.
+
+    Parameters
+    ----------
+    data : frame or path
+        Labelled rows; as :func:`monitor` takes them.
+    schema : Schema
+        ``task``, ``label`` and features; ``time`` makes the folds follow time. Members need not be named.
+    candidates : sequence of str
+        Names of candidate kinds.
+    folds : int
+    at_least, at_most : int
+        Members to pick.
+    fusion : str
+        Rule of the ensemble.
+    seed : int
+
+    Returns
+    -------
+    TrainResult
+        ``.table`` (candidate by loss, AUC, F1, gap, seconds, latency, flag), ``.ensemble`` (a fitted
+        :class:`Ensemble`), ``.cutoff``, ``.oof`` and ``.save(folder)``.
+    """
+    from choirmaster.app.training import train_on
+    from choirmaster.errors import extra_for
+
+    try:
+        return train_on(data, schema=schema, candidates=candidates, folds=folds, at_least=at_least, at_most=at_most,
+                        fusion=fusion, seed=seed, progress=progress)  # fmt: skip
+    except ModuleNotFoundError as error:
+        raise extra_for(error) or error from None

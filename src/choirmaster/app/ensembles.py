@@ -1,0 +1,177 @@
+"""From the configuration of an ensemble to what serves and what monitors it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from choirmaster.alerts.default_rules import default_rules
+from choirmaster.alerts.rules import Rule, Severity, bounded
+from choirmaster.app.files import beside
+from choirmaster.config import Config, Ensemble
+from choirmaster.config import Member as MemberConfig
+from choirmaster.config import Rule as RuleConfig
+from choirmaster.errors import ConfigError, MemberError, unknown
+from choirmaster.layout import Layout, Output, SeriesSpec, Task
+from choirmaster.ports import Member
+from choirmaster.serve.settings import EnsembleSettings, Fallback, MemberSettings, Weights
+from choirmaster.times import SECOND, parse_duration, parse_grain
+from choirmaster.values import FUSED
+from choirmaster.watch.service import NO_DATA
+from choirmaster.watch.settings import COLLECT_TIME, MonitorSettings
+
+_ZIP = b"PK\x03\x04"
+OF_LABELS = ("label_share", "prevalence")  # about the labels themselves, so they wait for them too
+
+
+def layout_of(config: Ensemble) -> Layout:
+    """Return the canonical columns of an ensemble."""
+    task = Task(config.task)
+    usual = Output.VALUE if task is Task.REGRESSION else Output.PROBABILITY
+    series = [SeriesSpec(name, Output(one.output or usual)) for name, one in config.members.items()]
+    fused = SeriesSpec(FUSED, _fused_output(config, usual))
+    return Layout(
+        task, (*series, fused), tuple(str(one) for one in config.classes), _positive(config, task),
+        config.features.numeric, config.features.categorical, config.monitor.segments, config.value,
+    )  # fmt: skip
+
+
+def _fused_output(config: Ensemble, usual: Output) -> Output:
+    """Votes decide for a class; their shares are no probabilities, so no loss is read off them."""
+    return Output.CLASS if config.fusion.rule == "hard_vote" else usual
+
+
+def _positive(config: Ensemble, task: Task) -> str:
+    if task is not Task.BINARY:
+        return ""
+    return str(config.positive) if config.positive is not None else str(config.classes[-1])
+
+
+def load_member(name: str, config: MemberConfig, config_path: Path) -> Member:
+    """Load one member; what a file is, is decided by its content, and code in it never runs."""
+    if config.callable is not None:
+        from choirmaster.members.callable import CallableMember, imported
+
+        return CallableMember(name, imported(config.callable), features=config.features, classes=_classes(config))
+    path = beside(config_path, config.file or "")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise MemberError("cannot read a model", where=str(path), got=error.strerror or str(error)) from None
+    if head == _ZIP:
+        from choirmaster.members.local_skops import SkopsMember
+
+        return SkopsMember(name, path, sha256=config.sha256, trusted=config.trusted_types, features=config.features)
+    from choirmaster.members.onnx import OnnxMember
+
+    return OnnxMember(name, path, sha256=config.sha256, classes=_classes(config), features=config.features)
+
+
+def _classes(config: MemberConfig) -> tuple[str, ...] | None:
+    return tuple(str(one) for one in config.classes) or None
+
+
+def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | None) -> EnsembleSettings:
+    """Return how an ensemble answers."""
+    members = {
+        member: MemberSettings(None if one.timeout is None else one.timeout / SECOND, one.concurrency)
+        for member, one in config.members.items()
+    }
+    weights = Weights("configured" if config.fusion.weights else "equal", dict(config.fusion.weights))
+    return EnsembleSettings(
+        name, layout, members, config.fusion.rule, weights, config.answer.deadline / SECOND, config.answer.quorum,
+        _fallback(config), cutoff, config.answer.record, config.answer.max_rows,
+    )  # fmt: skip
+
+
+def _fallback(config: Ensemble) -> Fallback:
+    wish = config.answer.fallback
+    if wish == "error":
+        return Fallback()
+    if isinstance(wish, str):
+        return Fallback("member", member=wish)
+    return Fallback("constant", constant={str(k): v for k, v in wish.items()} if isinstance(wish, Mapping) else wish)
+
+
+def monitor_settings(
+    name: str, config: Ensemble, whole: Config, config_path: Path, members: Mapping[str, Member]
+) -> MonitorSettings:
+    """Return how an ensemble is watched."""
+    watch, layout = config.monitor, layout_of(config)
+    rows: Callable[[], pa.Table] | None = None
+    if watch.reference is not None and watch.reference.file is not None:
+        file = watch.reference.file
+        rows = lambda: reference_rows(beside(config_path, file), layout, members)  # noqa: E731 - one line says it all
+    fused: float | str | None = config.cutoff
+    first = watch.reference.first if watch.reference else None
+    return MonitorSettings(
+        name, layout, parse_grain(str(watch.window), zone=watch.timezone), int(watch.grace), watch.clock,
+        int(config.labels.expected), None if config.labels.absent_after is None else int(config.labels.absent_after),
+        config.labels.expected_share, rules_of(config), _sinks(config, whole), rows,
+        watch.reference.file if watch.reference and watch.reference.file else "",
+        {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(config, members),
+        collect=parse_duration(first) if first else COLLECT_TIME,
+        metrics=None if watch.metrics == "auto" else tuple(watch.metrics),
+    )  # fmt: skip
+
+
+def _facts(config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]:
+    listed = [
+        {"name": name, "version": members[name].version if name in members else "", "role": one.role,
+         "kind": type(members[name]).__name__.removesuffix("Member").lower() if name in members else ""}
+        for name, one in config.members.items()
+    ]  # fmt: skip
+    weights = {name: float(config.fusion.weights.get(name, 1.0)) for name in config.members}
+    return {"fusion": config.fusion.rule, "weights": weights, "members": listed}
+
+
+def rules_of(config: Ensemble) -> tuple[Rule, ...]:
+    """Return the rules of an ensemble; raises ConfigError for a metric there is not and for two of one name."""
+    out: list[Rule] = []
+    for one in config.alerts.rules:
+        if isinstance(one, RuleConfig):
+            out.append(_rule(one))
+        else:
+            out += default_rules(Task(config.task), expected_label_share=config.labels.expected_share)
+    names = [one.name for one in out]
+    twice = sorted({name for name in names if names.count(name) > 1 or name == NO_DATA.name})
+    if twice:
+        raise ConfigError("a rule has the name of another", where="alerts.rules", got=", ".join(twice),
+                          fix="choose a name that no default rule has")  # fmt: skip
+    return tuple(out)
+
+
+def _rule(config: RuleConfig) -> Rule:
+    from choirmaster.metrics import BY_NAME
+
+    metric = BY_NAME.get(config.metric)
+    if metric is None:
+        raise unknown("metric", config.metric, BY_NAME, where=f'alerts.rules, rule "{config.name}"')
+    labelled = metric.family == "quality" or metric.name in OF_LABELS
+    return Rule(
+        config.name, config.metric, bounded(above=config.above, below=config.below), int(config.windows),
+        Severity(config.severity), labelled, config.series, config.feature, config.segment, config.target or "*",
+        config.runbook,
+    )  # fmt: skip
+
+
+def _sinks(config: Ensemble, whole: Config) -> tuple[str, ...]:
+    if config.alerts.sinks is not None:
+        return config.alerts.sinks
+    mine = tuple(name for name, sink in whole.sinks.items() if config.owner and config.owner in sink.owners)
+    return mine or tuple(name for name, sink in whole.sinks.items() if not sink.owners)
+
+
+def reference_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.Table:
+    """Return the canonical rows of a reference file: as ``train`` writes it, or raw rows that the members score now."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        if any(name.startswith("m.") for name in table.schema.names):
+            return table
+    from choirmaster.app.scoring import score_rows
+
+    return score_rows(path, layout, members)

@@ -1,0 +1,123 @@
+"""For frames in memory: ROC AUC and Kolmogorov-Smirnov from the rows themselves, where bins leave a resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from choirmaster.engines import columns as col
+from choirmaster.engines.windowing import assign
+from choirmaster.ids import segment_key
+from choirmaster.layout import Layout, SeriesSpec, Task, feature_column
+from choirmaster.metrics import exact
+from choirmaster.states.base import Floats, Ints
+from choirmaster.times import Grain, Window
+from choirmaster.values import Value
+from choirmaster.watch.evaluate import ALL_SERIES, ValueRows
+
+MAX_ROWS = 1_000_000
+Slot = tuple[int, str]  # window start and segment
+
+
+def sharpen(
+    rows: ValueRows, current: pa.Table, reference: pa.Table | None, layout: Layout, grain: Grain | int | None
+) -> int:
+    """Replace values that carry a resolution by exact ones; returns how many.
+
+    Parameters
+    ----------
+    rows : ValueRows
+        Values read off states; changed in place.
+    current, reference : pyarrow.Table
+        Canonical rows in memory; windows above a million rows keep their binned value.
+    """
+    cells = rows.columns
+    blurred = [at for at, width in enumerate(cells["resolution"]) if isinstance(width, float) and width > 0.0]
+    if not blurred:
+        return 0
+    frame = _Frame(current, layout, grain)
+    past = _Frame(reference, layout, None) if reference is not None else None
+    changed = 0
+    for at in blurred:
+        value = _exact(rows, at, frame, past)
+        if value is not None and value.number is not None:
+            for name in ("lower", "upper", "resolution"):
+                cells[name][at] = getattr(value, name)
+            cells["value"][at] = value.number
+            changed += 1
+    return changed
+
+
+def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Value | None:
+    cells = rows.columns
+    slot = (int(str(cells["window_start"][at])), str(cells["segment"][at]))
+    chosen = frame.rows(slot)
+    if chosen is None or len(chosen) > MAX_ROWS:
+        return None
+    metric, series, feature, target = (str(cells[name][at]) for name in ("metric", "series", "feature", "target"))
+    if metric == "roc_auc":
+        scores, labels = frame.scores(series, target)
+        return exact.roc_auc(labels[chosen], scores[chosen])
+    if metric == "score_ks" and past is not None:
+        return exact.ks(frame.scores(series, target)[0][chosen], past.scores(series, target)[0])
+    if metric == "ks" and past is not None and series == ALL_SERIES:
+        return exact.ks(frame.feature(feature)[chosen], past.feature(feature))
+    return None
+
+
+class _Frame:
+    """Columns of a table as arrays, and the rows of each window and segment."""
+
+    def __init__(self, table: pa.Table, layout: Layout, grain: Grain | int | None) -> None:
+        batches = table.unify_dictionaries().combine_chunks().to_batches()
+        self.batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+        self.layout = layout
+        self._kept: dict[tuple[str, ...], tuple[Floats, Ints]] = {}
+        assigned = assign(grain, col.micros(self.batch), 0)
+        self._slots = dict(self._find(assigned.windows, assigned.index))
+
+    def _find(self, windows: Sequence[Window], index: Ints) -> Iterator[tuple[Slot, Ints]]:
+        yield from self._grouped(windows, index, np.zeros(len(index), np.int64), [""])
+        for name in self.layout.segments:
+            place = self.batch.schema.get_field_index(self.layout.segment_column(name))
+            if place < 0:  # a reference may lack it, and is not sliced
+                continue
+            column = col.as_texts(self.batch.column(place))
+            values = column.dictionary.to_pylist()
+            codes = column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
+            yield from self._grouped(windows, index, codes, [segment_key({name: one}) for one in (*values, None)])
+
+    def _grouped(
+        self, windows: Sequence[Window], index: Ints, codes: Ints, names: list[str]
+    ) -> Iterator[tuple[Slot, Ints]]:
+        """Yield the rows of each window and segment from one sort."""
+        both = np.where(index < 0, -1, index * len(names) + codes)
+        order = np.argsort(both, kind="stable")
+        found, starts = np.unique(both[order], return_index=True)
+        for one, rows in zip(found, np.split(order, starts[1:]), strict=True):
+            if one >= 0:
+                yield (windows[one // len(names)].start, names[one % len(names)]), rows
+
+    def rows(self, slot: Slot) -> Ints | None:
+        return self._slots.get(slot)
+
+    def feature(self, name: str) -> Floats:
+        return self._once(("x", name), lambda: (col.floats(self.batch, feature_column(name)), np.empty(0, np.int64)))[0]
+
+    def scores(self, series: str, target: str) -> tuple[Floats, Ints]:
+        """Return scores for a class, and labels 0, 1, or 2 for none."""
+        return self._once((series, target), lambda: self._read(series, target))
+
+    def _read(self, series: str, target: str) -> tuple[Floats, Ints]:
+        layout = self.layout
+        spec: SeriesSpec = next(one for one in layout.series if one.name == series)
+        p = col.answers(self.batch, layout, spec)
+        column = p[:, 0] if layout.task is Task.BINARY else p[:, layout.classes.index(target)]
+        return column, col.one_against_rest(col.label_codes(self.batch, layout), layout, target)
+
+    def _once(self, key: tuple[str, ...], read: Callable[[], tuple[Floats, Ints]]) -> tuple[Floats, Ints]:
+        if key not in self._kept:
+            self._kept[key] = read()
+        return self._kept[key]

@@ -1,0 +1,73 @@
+"""The fused answer of rows whose members answered already, for frames and files that have no fused column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from choirmaster import fusion
+from choirmaster.engines import columns as col
+from choirmaster.fusion.base import Indices
+from choirmaster.layout import Layout, Output, SeriesSpec, Task
+from choirmaster.states.base import Floats
+from choirmaster.values import FUSED
+
+
+class Fuser:
+    """Adds the fused columns to canonical batches.
+
+    Parameters
+    ----------
+    layout : Layout
+    rule : str
+        Name of a fusion rule.
+    weights : mapping
+        Weight by member; a member that is not named weighs 1.
+    """
+
+    def __init__(self, layout: Layout, rule: str, weights: Mapping[str, float]) -> None:
+        self.layout, self._rule = layout, fusion.get(rule, where="$.fusion")
+        self._weights = np.array([float(weights.get(one.name, 1.0)) for one in layout.members])
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with the fused answer; null where no member answered."""
+        outputs = np.stack([self._outputs(batch, one) for one in self.layout.members], axis=1)
+        finite = np.isfinite(outputs)
+        present = np.asarray(finite.all(axis=2) if outputs.ndim == 3 else finite, dtype=np.bool_)
+        answer = self._rule.fuse(outputs, present, self._weights)
+        spec = next(one for one in self.layout.series if one.name == FUSED)
+        names = self.layout.output_columns(spec)
+        if spec.output is Output.CLASS and answer.choice is not None:
+            return batch.append_column(names[0], self._named(answer.choice))
+        fused = answer.output
+        columns = [fused] if fused.ndim == 1 else self._shown(fused)
+        for name, numbers in zip(names, columns, strict=True):
+            batch = batch.append_column(name, pa.array(numbers, pa.float64(), from_pandas=True))
+        return batch
+
+    def _named(self, choice: Indices) -> pa.Array:
+        """Return class names; null where nobody answered."""
+        codes = pa.array(choice, pa.int32(), mask=choice < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(self.layout.classes, pa.string()))
+
+    def _shown(self, fused: Floats) -> list[Floats]:
+        if self.layout.task is Task.BINARY:
+            return [fused[:, self.layout.classes.index(self.layout.positive)]]
+        return [fused[:, k] for k in range(fused.shape[1])]
+
+    def _outputs(self, batch: pa.RecordBatch, one: SeriesSpec) -> Floats:
+        """Return (n, classes) probabilities in class order, or (n,) numbers."""
+        layout, k = self.layout, len(self.layout.classes)
+        if one.output is Output.CLASS:
+            codes = col.codes(batch, layout.output_columns(one)[0], layout.classes, unseen=k, missing=k)
+            votes = np.vstack([np.eye(k), np.full((1, k), np.nan)])
+            return votes[codes]
+        numbers = col.answers(batch, layout, one)
+        if layout.task is not Task.BINARY:
+            return numbers if layout.task.classifies else numbers[:, 0]
+        out = np.empty((len(numbers), 2))
+        positive = layout.classes.index(layout.positive)
+        out[:, positive], out[:, 1 - positive] = numbers[:, 0], 1.0 - numbers[:, 0]
+        return out

@@ -1,0 +1,64 @@
+"""``choirmaster ingest``: events of a file through the journal into the store."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from choirmaster.app.rows import open_rows
+from choirmaster.errors import ConfigError, SchemaError
+from choirmaster.schema import Schema
+from choirmaster.sources.canonical import Canonical
+from choirmaster.sources.resolve import resolve
+
+if TYPE_CHECKING:
+    from choirmaster.app.installation import Installation
+
+KINDS = ("predictions", "labels")
+
+
+def ingest_file(
+    site: Installation, data: str, ensemble: str, kind: str, schema: Schema | None, progress: Callable[..., None]
+) -> dict[str, Any]:
+    """Append every row of a file to the journal, drain, and return the counts of what became of them."""
+    if kind not in KINDS:
+        raise ConfigError("unknown kind of events", where="--kind", got=f'"{kind}"', allowed=KINDS)
+    name = ensemble or (next(iter(site.layouts)) if len(site.layouts) == 1 else "")
+    if name not in site.layouts:
+        raise ConfigError("unknown ensemble", where="--ensemble", got=f'"{ensemble}"', allowed=site.layouts)
+    rows, service = open_rows(data), site.ingest(settle=True)
+    convert = _canonical(rows, site, name, schema) if kind == "predictions" and schema is not None else None
+    columns = convert.columns if convert else rows.arrow.names
+    totals: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    done = 0
+    for split in rows.splits(columns):
+        for batch in split():
+            body = _ipc(convert(batch) if convert else batch)
+            take = service.predictions if kind == "predictions" else service.labels
+            answer = take(body, content_type="arrow", ensemble=name)
+            totals.update({one: answer.get(one, 0) for one in ("accepted", "duplicate", "conflicting", "refused")})
+            reasons.update(answer.get("reasons", {}))
+            done += batch.num_rows
+            progress("ingest", done, 0, "rows")
+    return {**totals, "reasons": dict(reasons), "rows": done}
+
+
+def _canonical(rows: Any, site: Installation, name: str, schema: Schema) -> Canonical:
+    layout = site.layouts[name]
+    form = resolve(schema, rows.arrow, rows.sample(), layout=layout).time_form
+    out = Canonical(schema, layout, rows.arrow, time_form=form)
+    if out.missing:
+        raise SchemaError("columns are missing", where=rows.name, got=", ".join(out.missing), allowed=rows.arrow.names)
+    return out
+
+
+def _ipc(batch: pa.RecordBatch) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, batch.schema) as writer:
+        writer.write_batch(batch)
+    return out.getvalue()

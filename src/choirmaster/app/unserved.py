@@ -1,0 +1,40 @@
+"""What a configuration may say in words and this version does not do yet: refused aloud, never passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from choirmaster.config import Config, Ensemble
+from choirmaster.errors import ConfigError
+
+
+def unserved(config: Config) -> list[ConfigError]:
+    """Return one problem for each setting that would be without effect."""
+    found = [one for name, ensemble in config.ensembles.items() for one in _ensemble(ensemble, f"$.ensembles.{name}")]
+    if config.reports:
+        found.append(_not_yet("scheduled reports", "$.reports", "write one with: choirmaster report"))
+    if "://" in config.store.reveal():
+        found.append(_not_yet("a database server as store", "$.store", "name a folder, such as ./data"))
+    return found
+
+
+def _ensemble(one: Ensemble, path: str) -> Iterator[ConfigError]:
+    for name, member in one.members.items():
+        where = f"{path}.members.{name}"
+        if member.url is not None:
+            yield _not_yet("a remote member", f"{where}.url", "use file or callable")
+        if member.role == "shadow":
+            yield _not_yet("a shadow member", f"{where}.role", "leave the role out, or the member")
+        if member.trusted:
+            yield _not_yet("a file that can run code", f"{where}.trusted", "save it as ONNX or skops")
+    if one.labels.absent_means is not None:
+        yield _not_yet("a meaning of absent labels", f"{path}.labels.absent_means", "they are counted as absent")
+    first = one.monitor.reference.first if one.monitor.reference else None
+    if first is not None and first.endswith("%"):
+        yield _not_yet("a share of a stream", f"{path}.monitor.reference.first", "say a duration, such as 14d")
+    if one.value:
+        yield _not_yet("a value column", f"{path}.value", "leave it out")
+
+
+def _not_yet(what: str, where: str, fix: str) -> ConfigError:
+    return ConfigError(f"{what} is not served yet", where=where, fix=fix)

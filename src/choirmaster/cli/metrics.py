@@ -1,0 +1,66 @@
+"""``choirmaster metrics`` and ``choirmaster describe``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from choirmaster.cli import output
+from choirmaster.cli.context import DEFAULT_CONFIG, Config, Json, services
+
+_Many = Annotated[list[str] | None, Parameter(negative=())]
+
+
+def metrics(
+    ensemble: str, *, series: _Many = None, metric: _Many = None, segment: _Many = None, feature: _Many = None,
+    start: str | None = None, end: str | None = None, config: Config = DEFAULT_CONFIG, json: Json = False,
+) -> int:  # fmt: skip
+    """Show stored values with number of rows, interval, and the reason where there is none.
+
+    Example: choirmaster metrics delays --metric roc_auc --series fused --start 2013-03-01
+
+    Parameters
+    ----------
+    ensemble
+        Its name in the configuration.
+    series
+        fused or a member; all when not given.
+    metric
+        Such as roc_auc; all when not given.
+    segment
+        Such as carrier=AA; the whole when not given, "*" for all.
+    feature
+        Of drift values.
+    start
+        First window, ISO 8601.
+    end
+        Windows before this.
+    """
+    table = services().metrics(
+        config, ensemble=ensemble, series=series or [], metrics=metric or [], segments=segment or [""],
+        features=feature or [], start=start, end=end,
+    )  # fmt: skip
+    output.as_json(table.to_pylist()) if json else output.arrow(table)
+    return 0
+
+
+def describe(name: str = "", *, json: Json = False) -> int:
+    """Say what a metric, drift measure, fusion rule or candidate is: definition, range, when undefined, source.
+
+    Example: choirmaster describe roc_auc
+
+    Parameters
+    ----------
+    name
+        All names are listed when it is not given.
+    """
+    found = services().describe(name)
+    if json:
+        output.as_json(found)
+    elif "names" in found:
+        for one in found["names"]:
+            output.tell(output.text(one))
+    else:
+        output.record(found)
+    return 0

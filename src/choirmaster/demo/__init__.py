@@ -1,0 +1,1 @@
+"""The flights example, written against the public face only."""

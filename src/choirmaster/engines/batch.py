@@ -1,0 +1,120 @@
+"""Turn one batch into counts for many windows at once: the only place that knows how each kind of state is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from choirmaster.engines import columns as col
+from choirmaster.kernels.table import Kernels
+from choirmaster.plan import Plan
+from choirmaster.schema import SeriesSpec, feature_column
+from choirmaster.states.base import Ints
+from choirmaster.states.calls import count_calls
+from choirmaster.states.confusion import count_pairs
+from choirmaster.states.histogram import CategoryPart, count_codes, count_numeric
+from choirmaster.states.keys import StateKey
+from choirmaster.states.losses import sum_losses
+from choirmaster.states.scores import count_scores
+
+NO_SUMS = np.empty((1, 0), np.int64)
+Counted = tuple[StateKey, Ints, Ints]  # key, counts (groups, cells), unit sums (groups, sums)
+
+
+class BatchColumns:
+    """Columns of one batch as arrays, each read once however many states need it."""
+
+    def __init__(self, batch: pa.RecordBatch, plan: Plan, label: str = "label") -> None:
+        self.batch, self.plan, self.label = batch, plan, label
+        self.series = {one.name: one for one in plan.layout.series}
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def once(self, what: str, name: str, read: Callable[[], Any]) -> Any:
+        """Return what was read before under this name, or read it."""
+        key = (what, name)
+        if key not in self._kept:
+            self._kept[key] = read()
+        return self._kept[key]
+
+    def labels(self) -> Ints:
+        """Label codes of a classification task."""
+        return self.once("labels", "", lambda: col.label_codes(self.batch, self.plan.layout, self.label))  # type: ignore[no-any-return]  # kept as Any
+
+    def answers(self, series: SeriesSpec) -> Any:
+        """Numbers of one series."""
+        return self.once("answers", series.name, lambda: col.answers(self.batch, self.plan.layout, series))
+
+
+def count_batch(
+    source: BatchColumns, keys: tuple[StateKey, ...], group: Ints, groups: int, kernels: Kernels
+) -> Iterator[Counted]:
+    """Yield the contribution of a batch to each key, one row of counts for each group; negative groups are skipped."""
+    for key in keys:
+        if key.kind == "histogram/1" and not key.series:
+            yield from _feature(source, key, group, groups, kernels)
+        elif key.kind != "moments/1":  # counted together with the histogram
+            yield (key, *_FEED[key.kind](source, key, group, groups, kernels))
+
+
+def _feature(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> Iterator[Counted]:
+    part: Any = source.plan.parts[key]
+    name = feature_column(key.feature)
+    if isinstance(part, CategoryPart):
+        k = len(part.categories)
+        codes = source.once(
+            "codes", name, lambda: col.codes(source.batch, name, part.categories, unseen=k, missing=k + 1)
+        )
+        yield key, count_codes(part, codes, group, groups), NO_SUMS.repeat(groups, axis=0)
+        return
+    x = source.once("floats", name, lambda: col.floats(source.batch, name))
+    cells, tails, counts, sums = count_numeric(part, x, group, groups, kernels)
+    yield key, cells, tails
+    moments = StateKey("", "moments/1", key.feature)
+    if moments in source.plan.parts:
+        yield moments, counts, sums
+
+
+def _confusion(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    series = source.series[key.series]
+    said = source.once("decided", key.series, lambda: col.decided(source.batch, source.plan.layout, series, part))
+    return count_pairs(part, source.labels(), said, group, groups), NO_SUMS.repeat(groups, axis=0)
+
+
+def _scores(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
+    layout, series = source.plan.layout, source.series[key.series]
+    p = source.answers(series)
+    column = p[:, 0] if p.shape[1] == 1 else p[:, layout.classes.index(key.target)]
+    y = source.once("rest", key.target, lambda: col.one_against_rest(source.labels(), layout, key.target))
+    part: Any = source.plan.parts[key]
+    counts = count_scores(part, np.ascontiguousarray(column), y, group, groups, kernels)
+    return counts, NO_SUMS.repeat(groups, axis=0)
+
+
+def _losses(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    answer = source.answers(source.series[key.series])
+    if part.numbers:
+        y = source.once("numbers", "", lambda: col.floats(source.batch, source.label))
+        return sum_losses(part, np.ascontiguousarray(answer[:, 0]), y, group, groups, kernels)
+    y = source.once("binary", "", lambda: col.binary_labels(source.labels(), source.plan.layout))
+    return sum_losses(part, answer, y, group, groups, kernels)
+
+
+def _calls(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
+    status, latency, first = col.call_columns(source.batch, source.series[key.series])
+    return count_calls(status, latency, first, group, groups), NO_SUMS.repeat(groups, axis=0)
+
+
+def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    answer = np.ascontiguousarray(source.answers(source.series[key.series])[:, 0])
+    return count_numeric(part, answer, group, groups, kernels)[:2]
+
+
+_FEED: dict[str, Callable[[BatchColumns, StateKey, Ints, int, Kernels], tuple[Ints, Ints]]] = {
+    "confusion/1": _confusion, "scores/1": _scores, "losses/1": _losses, "calls/1": _calls, "histogram/1": _predictions,
+}  # fmt: skip

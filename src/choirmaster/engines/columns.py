@@ -1,0 +1,124 @@
+"""From Arrow columns to the arrays kernels take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from choirmaster.schema import STATUSES, Layout, Output, SeriesSpec, Task, class_text, series_prefix
+from choirmaster.states.base import Floats, Ints
+
+
+def has(batch: pa.RecordBatch, name: str) -> bool:
+    """Return whether the batch has this column."""
+    return batch.schema.get_field_index(name) >= 0
+
+
+def floats(batch: pa.RecordBatch, name: str) -> Floats:
+    """Return a column as float64, NaN where null or where the column is absent."""
+    if not has(batch, name):
+        return np.full(batch.num_rows, np.nan)
+    column = batch.column(name)
+    if not pa.types.is_float64(column.type):
+        column = pc.cast(column, pa.float64())
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+
+
+def codes(batch: pa.RecordBatch, name: str, names: tuple[str, ...], *, unseen: int, missing: int) -> Ints:
+    """Return the index of each value among ``names``; ``unseen`` for another value, ``missing`` for null."""
+    if not has(batch, name):
+        return np.full(batch.num_rows, missing, np.int64)
+    column = batch.column(name)
+    column = as_texts(column)
+    places = {one: index for index, one in enumerate(names)}
+    found = column.dictionary.to_pylist()
+    translate = np.array([missing if one is None else places.get(one, unseen) for one in found]
+                         + [missing], np.int64)  # fmt: skip
+    indices = column.indices.fill_null(len(translate) - 1) if column.null_count else column.indices
+    return translate[indices.to_numpy(zero_copy_only=False)]
+
+
+def as_texts(column: pa.Array) -> pa.DictionaryArray:
+    """Return a column as a dictionary of texts; numbers in the shortest form that reads back the same."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if pa.types.is_string(column.type.value_type):
+        return column
+    found = [None if one is None or one != one else class_text(one) for one in column.dictionary.to_pylist()]  # noqa: PLR0124 - NaN
+    return pa.array(found, pa.string()).take(column.indices).dictionary_encode()
+
+
+def micros(batch: pa.RecordBatch, name: str = "time") -> Ints:
+    """Return a timestamp column as microseconds UTC; the least int64 where null."""
+    if not has(batch, name):
+        return np.full(batch.num_rows, np.iinfo(np.int64).min)
+    column = batch.column(name).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    if column.null_count:
+        column = column.fill_null(np.iinfo(np.int64).min)
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+
+
+def label_codes(batch: pa.RecordBatch, layout: Layout, name: str = "label") -> Ints:
+    """Return class indices of the labels: K for an unknown class, K + 1 for none."""
+    k = len(layout.classes)
+    return codes(batch, name, layout.classes, unseen=k, missing=k + 1)
+
+
+def answers(batch: pa.RecordBatch, layout: Layout, series: SeriesSpec) -> Floats:
+    """Return a series' numbers: (n, 1) for binary and regression, (n, classes) for multiclass."""
+    columns = [floats(batch, name) for name in layout.output_columns(series)]
+    return np.column_stack(columns) if len(columns) > 1 else columns[0].reshape(-1, 1)
+
+
+def decided(batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, part: Any) -> Ints:
+    """Return the predicted class codes of a series; ``len(classes)`` where it gave no usable answer."""
+    k = len(layout.classes)
+    if series.output is Output.CLASS:
+        return codes(batch, layout.output_columns(series)[0], layout.classes, unseen=k, missing=k)
+    return part.decide(answers(batch, layout, series))  # type: ignore[no-any-return]  # a ConfusionPart
+
+
+def one_against_rest(labels: Ints, layout: Layout, target: str) -> Ints:
+    """Return 1 where the label is ``target``, 0 where it is another known class, 2 where there is none."""
+    k = len(layout.classes)
+    hit = layout.classes.index(target)
+    return np.where(labels >= k, 2, (labels == hit).astype(np.int64)).astype(np.int64)
+
+
+def binary_labels(labels: Ints, layout: Layout) -> Ints:
+    """Return labels for the loss kernel: class index (binary: 1 is positive), -1 where unknown or none."""
+    k = len(layout.classes)
+    known = labels < k
+    if layout.task is Task.BINARY:
+        return np.where(known, (labels == layout.classes.index(layout.positive)).astype(np.int64), -1)
+    return np.where(known, labels, -1)
+
+
+def call_columns(batch: pa.RecordBatch, series: SeriesSpec) -> tuple[Ints, Ints, Ints]:
+    """Return status index, latency (-1 unknown) and first-row-of-call flag of a member."""
+    prefix = series_prefix(series.name)
+    status = codes(batch, f"{prefix}.status", STATUSES, unseen=2, missing=len(STATUSES))
+    known = status < len(STATUSES)
+    if not known.all():  # no status came with the row: an answer means ok, none means absent
+        answered = _answered(batch, series)
+        status = np.where(known, status, np.where(answered, 0, STATUSES.index("absent")))
+    latency = np.full(batch.num_rows, -1, np.int64)
+    if has(batch, f"{prefix}.latency_us"):
+        latency = batch.column(f"{prefix}.latency_us").fill_null(-1).to_numpy(zero_copy_only=False)
+    first = np.ones(batch.num_rows, np.int64)
+    if has(batch, "call"):
+        first = batch.column("call").fill_null(1).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return status, latency, first
+
+
+def _answered(batch: pa.RecordBatch, series: SeriesSpec) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    prefix = series_prefix(series.name)
+    found = [
+        name for name in batch.schema.names if name.startswith((f"{prefix}.p.", f"{prefix}.value", f"{prefix}.class"))
+    ]
+    if not found:
+        return np.zeros(batch.num_rows, dtype=bool)
+    return batch.column(found[0]).is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # no stubs

@@ -1,0 +1,250 @@
+"""The local engine: batches in, states out, in threads, with memory bounded by parameters (D16)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from choirmaster.engines import columns as col
+from choirmaster.engines.batch import BatchColumns, Counted, count_batch
+from choirmaster.engines.compile import compiled
+from choirmaster.engines.sparse import Sparse, restore, squeeze
+from choirmaster.engines.windowing import Assigned, assign
+from choirmaster.ids import segment_key
+from choirmaster.kernels.table import Kernels
+from choirmaster.layout import Layout
+from choirmaster.plan import Plan, plan_for
+from choirmaster.states import BY_KIND
+from choirmaster.states.base import MAX_ROWS_BEFORE_CARRY, Ints
+from choirmaster.states.keys import StateKey
+from choirmaster.states.pack import States, merge_states
+from choirmaster.states.reference import Reference
+from choirmaster.times import Grain, Window
+
+Slot = tuple[Window, str]  # window and segment
+Aside = dict[StateKey, Sparse]
+OPEN_BYTES = 24 << 20  # of open dense states for each thread; D16 allows 64 MiB
+OTHER_SEGMENT = "%other"
+
+
+@dataclass
+class Scan:
+    """What one scan found.
+
+    Attributes
+    ----------
+    rows : int
+        Rows seen; ``untimed`` of them lie in no window because they have no time.
+    """
+
+    open: dict[Slot, States] = field(default_factory=dict)
+    aside: dict[Slot, Aside] = field(default_factory=dict)
+    rows: int = 0
+    untimed: int = 0
+
+    def states(self, plan: Plan, slot: Slot) -> States:
+        """Return the states of one window and segment; none where no row fell into it."""
+        if slot in self.aside and slot in self.open:
+            return merge_states(restore(self.aside[slot], plan.parts), self.open[slot])
+        return self.open[slot] if slot in self.open else restore(self.aside.get(slot, {}), plan.parts)
+
+    def take(self, plan: Plan, slot: Slot) -> States:
+        """Return the states of one window and segment and let go of them."""
+        states = self.states(plan, slot)
+        self.open.pop(slot, None)
+        self.aside.pop(slot, None)
+        return states
+
+    def slots(self) -> list[Slot]:
+        """Return windows and segments in order."""
+        return sorted(self.open.keys() | self.aside.keys())
+
+
+def scan(
+    splits: Iterable[Callable[[], Iterator[pa.RecordBatch]]],
+    plan: Plan,
+    *,
+    label: str = "label",
+    threads: int | None = None,
+    kernels: Kernels | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scan:
+    """Read every batch of every split once and return the states of all windows and segments.
+
+    Parameters
+    ----------
+    splits : iterable of callables
+        Each returns an iterator of canonical batches; splits are read in parallel, each by one thread.
+    plan : Plan
+    label : str
+        Column that holds the label.
+    threads : int, optional
+        As many as there are processors by default; row-numbered windows are read by one.
+    progress : callable, optional
+        Called with the rows done so far.
+    """
+    workers = 1 if isinstance(plan.grain, int) else threads or os.cpu_count() or 1
+    kernels = kernels or compiled()
+    total = _Shared(progress)
+    local = threading.local()
+    accumulators: list[Accumulator] = []
+
+    def read(split: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        if not hasattr(local, "mine"):
+            local.mine = Accumulator(plan, kernels, label)
+            accumulators.append(local.mine)
+        for batch in split():
+            local.mine.take(batch)
+            total.add(batch.num_rows)
+
+    if workers == 1:
+        for split in splits:
+            read(split)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(read, split) for split in splits]:
+                done.result()
+    return _joined(accumulators, plan)
+
+
+class _Shared:
+    """Counts rows over threads and reports them."""
+
+    def __init__(self, progress: Callable[[int], None] | None) -> None:
+        self.rows, self.progress, self.lock = 0, progress, threading.Lock()
+
+    def add(self, rows: int) -> None:
+        with self.lock:
+            self.rows += rows
+            if self.progress:
+                self.progress(self.rows)
+
+
+class Accumulator:
+    """States of one thread: dense while a window is in use, put aside sparsely when others push it out."""
+
+    def __init__(self, plan: Plan, kernels: Kernels, label: str = "label") -> None:
+        self.plan, self.kernels, self.label = plan, kernels, label
+        self.open: OrderedDict[Slot, States] = OrderedDict()
+        self.aside: dict[Slot, Aside] = {}
+        self.rows = self.untimed = 0
+        self._whole, self._sliced = plan.keys(segmented=False), plan.keys(segmented=True)
+        self._slot_bytes = 8 * sum(plan.parts[key].cells for key in self._whole) or 1
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Add a batch of any size."""
+        for at in range(0, batch.num_rows, MAX_ROWS_BEFORE_CARRY):
+            self._take(batch.slice(at, MAX_ROWS_BEFORE_CARRY))
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        source = BatchColumns(batch, self.plan, self.label)
+        assigned = assign(self.plan.grain, col.micros(batch), self.rows)
+        self.rows += batch.num_rows
+        self.untimed += assigned.untimed
+        at_once = max(1, OPEN_BYTES // self._slot_bytes)
+        for first in range(0, len(assigned.windows), at_once):
+            self._count(source, assigned, first, min(at_once, len(assigned.windows) - first))
+
+    def _count(self, source: BatchColumns, assigned: Assigned, first: int, windows: int) -> None:
+        inside = (assigned.index >= first) & (assigned.index < first + windows)
+        group = assigned.index if windows == len(assigned.windows) else np.where(inside, assigned.index - first, -1)
+        slots = [(window, "") for window in assigned.windows[first : first + windows]]
+        self._add(slots, count_batch(source, self._whole, group, windows, self.kernels))
+        for name in self.plan.layout.segments:
+            codes, names = segment_codes(source, name, self.plan)
+            inner = np.where(group >= 0, group * len(names) + codes, -1)
+            used, dense = np.unique(inner, return_inverse=True)
+            offset = int(used[0] < 0)
+            kept = used[offset:]
+            inner_slots = [(slots[code // len(names)][0], names[code % len(names)]) for code in kept]
+            self._add(inner_slots, count_batch(source, self._sliced, dense - offset, len(kept), self.kernels))
+
+    def _add(self, slots: list[Slot], counted: Iterable[Counted]) -> None:
+        targets = [self._states(slot) for slot in slots]
+        for key, counts, units in counted:
+            for row in np.flatnonzero(counts.any(axis=1)):
+                states = targets[row]
+                if key not in states:
+                    states[key] = BY_KIND[key.kind].zero(self.plan.parts[key])
+                states[key].add(counts[row], units[row])
+        self._make_room(len(slots))
+
+    def _states(self, slot: Slot) -> States:
+        if slot not in self.open:
+            self.open[slot] = {}
+        self.open.move_to_end(slot)
+        return self.open[slot]
+
+    def _make_room(self, in_use: int) -> None:
+        room = max(in_use, OPEN_BYTES // self._slot_bytes)
+        while len(self.open) > room:
+            slot, states = self.open.popitem(last=False)
+            if slot in self.aside:
+                states = merge_states(restore(self.aside[slot], self.plan.parts), states)
+            self.aside[slot] = squeeze(states)
+
+
+def segment_codes(source: BatchColumns, name: str, plan: Plan) -> tuple[Ints, list[str]]:
+    """Return the segment of each row and the segment keys: reference values first, capped, the rest in ``%other``."""
+    column = plan.layout.segment_column(name)
+    values = plan.segment_values(name)
+    k = len(values)
+
+    def read() -> Ints:
+        return col.codes(source.batch, column, values, unseen=k, missing=k + 1)
+
+    names = [segment_key({name: value}) for value in (*values, OTHER_SEGMENT, None)]
+    return source.once("segment", name, read), names
+
+
+def _joined(accumulators: list[Accumulator], plan: Plan) -> Scan:
+    """Add up what the threads found; a window that lies aside anywhere stays aside."""
+    out = Scan()
+    for one in accumulators:
+        out.rows += one.rows
+        out.untimed += one.untimed
+        for slot, aside in one.aside.items():
+            here = out.aside.get(slot)
+            both = merge_states(restore(here, plan.parts), restore(aside, plan.parts)) if here else None
+            out.aside[slot] = squeeze(both) if both else aside
+        for slot, states in one.open.items():
+            out.open[slot] = merge_states(out.open[slot], states) if slot in out.open else states
+    return out
+
+
+def scan_table(table: pa.Table, plan: Plan, *, label: str = "label", kernels: Kernels | None = None) -> Scan:
+    """Scan a table in memory in one thread: what the monitor does with the rows that just arrived."""
+    return scan([lambda: iter(table.to_batches())], plan, label=label, threads=1, kernels=kernels)
+
+
+def states_of(table: pa.Table, plan: Plan, kernels: Kernels | None = None) -> States:
+    """Return the states of all rows of a table as one window."""
+    whole = Plan(plan.layout, plan.parts, None, plan.segments)
+    return scan_table(table, whole, kernels=kernels).states(whole, (Window(0, 0), ""))
+
+
+class LocalEngine:
+    """The local engine as a port: what the monitor service is given."""
+
+    def states(
+        self, table: pa.Table, reference: Reference, grain: Grain | int | None, *, calls: bool, label: str = "label"
+    ) -> dict[Slot, States]:
+        """Return the states of every window and segment of canonical rows."""
+        plan = plan_for(reference, grain, calls=calls)
+        found = scan_table(table, plan, label=label)
+        return {slot: found.states(plan, slot) for slot in found.slots()}
+
+    def reference(
+        self, table: pa.Table, layout: Layout, *, cutoff: float | str | Mapping[str, float | str] | None, source: str
+    ) -> Reference:
+        """Fix bins, units and cutoffs from canonical rows."""
+        from choirmaster.engines.reference import build_reference
+
+        return build_reference(table, layout, cutoff=cutoff, source=source)

@@ -1,0 +1,159 @@
+"""Build a reference from rows: bins and units first, then one scan for the reference's own states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from choirmaster.engines import columns as col
+from choirmaster.engines.local import states_of
+from choirmaster.kernels.table import Kernels
+from choirmaster.plan import Plan, wanted
+from choirmaster.schema import Layout, Output, SeriesSpec, Task, feature_column
+from choirmaster.states.base import Ints, Part
+from choirmaster.states.bins import scale_exponent
+from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.cutoff import best_f1
+from choirmaster.states.histogram import NumericPart, category_part, numeric_part
+from choirmaster.states.keys import StateKey
+from choirmaster.states.losses import LossPart
+from choirmaster.states.moments import moments_part
+from choirmaster.states.reference import Reference
+from choirmaster.states.scores import ScorePart, reference_scores, score_part
+
+MAX_SEGMENT_VALUES = 100
+MAX_CATEGORIES = 10_000
+DEFAULT_CUTOFF = 0.5
+AUTO = "auto"
+Cutoffs = float | str | Mapping[str, float | str] | None  # of all series, or by series; "*" stands for the others
+
+
+def build_reference(
+    table: pa.Table,
+    layout: Layout,
+    *,
+    cutoff: Cutoffs = None,
+    source: str = "",
+    comparable: bool = True,
+    exact: bool = False,
+    kernels: Kernels | None = None,
+) -> Reference:
+    """Fix bins, units and cutoffs from canonical rows and measure the rows themselves.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Canonical columns; ``label`` may be absent.
+    cutoff : float, dict, "auto" or None
+        For binary scores: a number, or ``"auto"`` (the greatest F1 on the labelled rows); a dict says it by series,
+        ``*`` for the others.
+    comparable : bool
+        False where the rows are the measured data itself.
+    exact : bool
+        Give every distinct value of a numeric feature its own bin where there are at most 65,536.
+    """
+    batch = _one_batch(table)
+    labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
+    parts: dict[StateKey, Part] = {}
+    for key in wanted(layout):
+        parts[key] = _part(batch, layout, key, parts, labels, cutoff, exact)
+    segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
+    states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
+    return Reference(layout, parts, states, segments, source, table.num_rows, comparable)
+
+
+def _part(
+    batch: pa.RecordBatch,
+    layout: Layout,
+    key: StateKey,
+    parts: dict[StateKey, Part],
+    labels: Ints,
+    cutoff: Cutoffs,
+    exact: bool,
+) -> Part:
+    if not key.series:
+        return _feature_part(batch, layout, key, parts, exact)
+    series = next(one for one in layout.series if one.name == key.series)
+    if key.kind == "scores/1":
+        return _score_part(batch, layout, series, key.target, labels, cutoff)
+    if key.kind == "confusion/1":
+        return _confusion_part(batch, layout, series, labels, cutoff)
+    if key.kind == "histogram/1":
+        return numeric_part(col.answers(batch, layout, series)[:, 0], exact=exact)
+    if layout.task.classifies:
+        return LossPart(numbers=False)
+    labelled = col.floats(batch, "label")
+    if not np.isfinite(labelled).any():  # labels come later: the answers are of their size
+        labelled = np.concatenate([col.answers(batch, layout, one)[:, 0] for one in layout.series])
+    return LossPart(numbers=True, exponent=scale_exponent(labelled))
+
+
+def _feature_part(
+    batch: pa.RecordBatch, layout: Layout, key: StateKey, parts: dict[StateKey, Part], exact: bool
+) -> Part:
+    name = feature_column(key.feature)
+    if key.feature in layout.categorical:
+        return category_part(*_value_counts(batch, name))
+    x = col.floats(batch, name)
+    if key.kind == "histogram/1":
+        return numeric_part(x, exact=exact)
+    histogram = parts[StateKey("", "histogram/1", key.feature)]
+    return moments_part(x, histogram.exponent if isinstance(histogram, NumericPart) else scale_exponent(x))
+
+
+def _score_part(
+    batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, target: str, labels: Ints, cutoff: Cutoffs
+) -> ScorePart:
+    p = col.answers(batch, layout, series)
+    column = p[:, 0] if p.shape[1] == 1 else p[:, layout.classes.index(target)]
+    declared = _declared(series.name, cutoff)
+    return score_part(column, col.one_against_rest(labels, layout, target), () if declared is None else (declared,))
+
+
+def _confusion_part(
+    batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, labels: Ints, cutoff: Cutoffs
+) -> ConfusionPart:
+    positive = layout.classes.index(layout.positive) if layout.positive else -1
+    if layout.task is not Task.BINARY or series.output is Output.CLASS:
+        return ConfusionPart(layout.classes, positive)
+    chosen = _declared(series.name, cutoff)
+    if chosen is None and _wish(series.name, cutoff) == AUTO:
+        part = _score_part(batch, layout, series, layout.positive, labels, None)
+        chosen = best_f1(reference_scores(part))
+    return ConfusionPart(layout.classes, positive, DEFAULT_CUTOFF if chosen is None else chosen)
+
+
+def _wish(series: str, cutoff: Cutoffs) -> float | str | None:
+    if isinstance(cutoff, Mapping):
+        return cutoff.get(series, cutoff.get("*"))
+    return cutoff
+
+
+def _declared(series: str, cutoff: Cutoffs) -> float | None:
+    wish = _wish(series, cutoff)
+    return None if wish is None or wish == AUTO else float(wish)
+
+
+def _value_counts(batch: pa.RecordBatch, name: str) -> tuple[dict[str, int], int]:
+    if not col.has(batch, name):
+        return {}, batch.num_rows
+    column = col.as_texts(batch.column(name))
+    counted: Any = pc.value_counts(column.dictionary_decode())
+    pairs = [(one["values"].as_py(), one["counts"].as_py()) for one in counted]
+    known = sorted(
+        ((str(value), count) for value, count in pairs if value is not None), key=lambda pair: (-pair[1], pair[0])
+    )
+    return dict(known[:MAX_CATEGORIES]), column.null_count
+
+
+def _segment_values(batch: pa.RecordBatch, layout: Layout, name: str) -> tuple[str, ...]:
+    return tuple(list(_value_counts(batch, layout.segment_column(name))[0])[:MAX_SEGMENT_VALUES])
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.unify_dictionaries().combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

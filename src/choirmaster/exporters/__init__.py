@@ -1,0 +1,1 @@
+"""Numbers about this program, for the monitoring systems of others."""

@@ -1,0 +1,137 @@
+"""Bodies: read, inflated and decoded, each within its limit."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from choirmaster.errors import RequestError, TooLarge
+from choirmaster.http.problems import Refused
+from choirmaster.http.settings import Limits
+
+T = TypeVar("T")
+_STEP = 1 << 20
+ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
+_ANY = msgspec.json.Decoder()
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Return the whole body, inflated where it says so.
+
+    Raises
+    ------
+    TooLarge
+        The body as sent, or as inflated, is beyond its limit.
+    RequestError
+        The length or the compression is broken.
+    """
+    declared = request.headers.get("content-length")
+    if declared is not None:
+        if not (declared.isascii() and declared.isdigit()):
+            raise RequestError("bad Content-Length", expected="a whole number")
+        if len(declared) > 18 or int(declared) > limits.body_bytes:
+            raise too_large("body", limits.body_bytes)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limits.body_bytes:
+                    raise too_large("body", limits.body_bytes)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Refused(408, f"the body took longer than {limits.body_seconds} s", {"Connection": "close"}) from None
+    return inflate(b"".join(chunks), request.headers.get("content-encoding", ""), limits)
+
+
+def too_large(what: str, limit: int) -> TooLarge:
+    """Build the one message for too many bytes."""
+    return TooLarge(f"{what} too large", expected=f"at most {limit} bytes")
+
+
+def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
+    """Undo gzip or deflate without ever holding more than the limit.
+
+    >>> import gzip
+    >>> inflate(gzip.compress(b"[1]"), "gzip", Limits())
+    b'[1]'
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    if name not in ("gzip", "x-gzip", "deflate"):
+        raise Refused(415, "unknown Content-Encoding: allowed: gzip, deflate, identity")
+    out, size, rest = [], 0, body
+    try:
+        while rest:
+            machine = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            while not machine.eof:
+                piece = machine.decompress(rest, min(_STEP, limits.inflated_bytes + 1 - size))
+                size += len(piece)
+                if size > limits.inflated_bytes:
+                    raise too_large("decompressed body", limits.inflated_bytes)
+                out.append(piece)
+                rest = machine.unconsumed_tail
+                if not piece and not rest and not machine.eof:
+                    raise RequestError("the compressed body ends too early")
+            rest = machine.unused_data
+    except zlib.error:
+        raise RequestError("cannot decompress the body", expected=name) from None
+    return b"".join(out)
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Read JSON as a declared type, or say where it does not fit."""
+    if not body:
+        raise RequestError("the body is empty", expected="JSON")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise RequestError("the body does not fit", got=_short(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError("cannot read the body as JSON", got=_short(error)) from None
+    except RecursionError:
+        raise RequestError("the body is nested too deeply") from None
+
+
+def decode_any(body: bytes) -> Any:
+    """Read JSON of any shape."""
+    return decode(body, _ANY)
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:200]
+
+
+def media_type(request: Request) -> str:
+    """Return the body's media type without its parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def read_arrow(body: bytes, limits: Limits) -> Any:
+    """Return the table in an Arrow IPC stream or file.
+
+    Raises
+    ------
+    RequestError
+        The bytes are no Arrow IPC, or are damaged.
+    """
+    import pyarrow as pa
+
+    if not body:
+        raise RequestError("the body is empty", expected="Arrow IPC")
+    try:
+        source = pa.py_buffer(body)
+        opened = pa.ipc.open_file(source) if body[:6] == b"ARROW1" else pa.ipc.open_stream(source)
+        table = opened.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, EOFError, TypeError, KeyError, MemoryError):
+        raise RequestError("cannot read the body as Arrow IPC", expected="an IPC stream or file") from None
+    if table.nbytes > limits.inflated_bytes:
+        raise too_large("decompressed body", limits.inflated_bytes)
+    return table

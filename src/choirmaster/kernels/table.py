@@ -1,0 +1,29 @@
+"""The kernels under their names, plain or compiled: who scans gets a ``Kernels`` as an argument.
+
+Nothing here loads numba: ``engines/compile.py`` does, when it is asked for compiled ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from choirmaster.kernels.locate import cell, locate
+from choirmaster.kernels.log import natural_log
+from choirmaster.kernels.losses import add_units, class_losses, number_losses
+from choirmaster.kernels.numeric import numeric
+from choirmaster.kernels.scores import scores
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """One callable for each inner loop."""
+
+    numeric: Callable[..., None]
+    scores: Callable[..., None]
+    class_losses: Callable[..., None]
+    number_losses: Callable[..., None]
+
+
+PLAIN = Kernels(numeric, scores, class_losses, number_losses)
+HELPERS: tuple[Callable[..., object], ...] = (cell, locate, natural_log, add_units)  # compiled into their callers

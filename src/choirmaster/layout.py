@@ -1,0 +1,182 @@
+"""What an ensemble's rows mean inside: tasks, outputs, statuses and the canonical columns of ``Layout``.
+
+Inside, every row has the canonical columns of :func:`Layout.arrow` whatever the user's columns are called, so stored
+rows, requests, files and frames are measured by the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from choirmaster.ids import escape
+from choirmaster.values import FUSED
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+    REGRESSION = "regression"
+    QUANTILE = "quantile"
+
+    @property
+    def classifies(self) -> bool:
+        """Whether labels are classes."""
+        return self in (Task.BINARY, Task.MULTICLASS)
+
+
+class Output(StrEnum):
+    """What the numbers of a series mean. Declared, never guessed from their range."""
+
+    PROBABILITY = "probability"
+    LOGIT = "logit"
+    CLASS = "class"
+    VALUE = "value"
+    QUANTILES = "quantiles"
+
+
+class Status(StrEnum):
+    """How one member did on one call."""
+
+    OK = "ok"
+    LATE = "late"
+    FAILED = "failed"
+    INVALID = "invalid"
+    QUARANTINED = "quarantined"
+    ABSENT = "absent"
+
+
+STATUSES = tuple(Status)
+
+
+def series_prefix(series: str) -> str:
+    """Return the column prefix of a series: ``y`` for the fused one, ``m.<member>`` for a member.
+
+    >>> series_prefix("fused"), series_prefix("boost")
+    ('y', 'm.boost')
+    """
+    return "y" if series == FUSED else f"m.{series}"
+
+
+def probability_column(series: str, class_name: str) -> str:
+    """Return the canonical column of one class probability.
+
+    >>> probability_column("boost", "late")
+    'm.boost.p.late'
+    """
+    return f"{series_prefix(series)}.p.{escape(class_name)}"
+
+
+def class_column(series: str) -> str:
+    """Return the canonical column of a predicted class."""
+    return f"{series_prefix(series)}.class"
+
+
+def value_column(series: str) -> str:
+    """Return the canonical column of a predicted number."""
+    return f"{series_prefix(series)}.value"
+
+
+def feature_column(feature: str) -> str:
+    """Return the canonical column of a feature."""
+    return f"x.{escape(feature)}"
+
+
+def tag_column(tag: str) -> str:
+    """Return the canonical column of a tag (a segment that is no feature)."""
+    return f"tag.{escape(tag)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSpec:
+    """One series: a member or the fused answer, and what its numbers mean."""
+
+    name: str
+    output: Output = Output.PROBABILITY
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The canonical columns of one ensemble.
+
+    Attributes
+    ----------
+    task : Task
+    series : tuple of SeriesSpec
+        The members in declared order, then ``fused`` when there is a fused answer.
+    classes : tuple of str
+        All class names in order; empty for regression. For a binary task ``positive`` is one of the two.
+    positive : str
+        Positive class of a binary task, else ''.
+    numeric, categorical : tuple of str
+        Features by type.
+    segments : tuple of str
+        Columns to slice by; each is a feature or becomes a ``tag.<name>`` column.
+    value : bool
+        Whether rows carry a ``value`` column (money).
+    """
+
+    task: Task
+    series: tuple[SeriesSpec, ...]
+    classes: tuple[str, ...] = ()
+    positive: str = ""
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    value: bool = False
+
+    @property
+    def members(self) -> tuple[SeriesSpec, ...]:
+        """The series that are members."""
+        return tuple(one for one in self.series if one.name != FUSED)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Numeric, then categorical features."""
+        return self.numeric + self.categorical
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Segments that are not features."""
+        return tuple(name for name in self.segments if name not in self.features)
+
+    def output_columns(self, series: SeriesSpec) -> tuple[str, ...]:
+        """Return the canonical columns that hold a series' answer."""
+        if series.output is Output.CLASS:
+            return (class_column(series.name),)
+        if self.task.classifies:
+            shown = (self.positive,) if self.task is Task.BINARY else self.classes
+            return tuple(probability_column(series.name, one) for one in shown)
+        return (value_column(series.name),)
+
+    def segment_column(self, segment: str) -> str:
+        """Return the canonical column a segment is read from."""
+        return feature_column(segment) if segment in self.features else tag_column(segment)
+
+    def arrow(self, *, label: bool = False) -> pa.Schema:
+        """Return the Arrow schema of a prediction row (D1), with ``label`` for measured rows."""
+        fields = [pa.field("id", pa.string()), pa.field("time", TIMESTAMP), pa.field("split", TEXT)]
+        fields += [pa.field("weight_version", pa.string()), pa.field("call", pa.int8())]
+        fields += [pa.field(feature_column(name), pa.float64()) for name in self.numeric]
+        fields += [pa.field(feature_column(name), TEXT) for name in self.categorical]
+        for one in self.series:
+            kind = TEXT if one.output is Output.CLASS else pa.float64()
+            fields += [pa.field(name, kind) for name in self.output_columns(one)]
+            if one.name != FUSED:
+                prefix = series_prefix(one.name)
+                fields += [pa.field(f"{prefix}.status", TEXT), pa.field(f"{prefix}.latency_us", pa.int64())]
+                fields += [pa.field(f"{prefix}.version", TEXT)]
+        fields += [pa.field(tag_column(name), TEXT) for name in self.tags]
+        if self.value:
+            fields.append(pa.field("value", pa.float64()))
+        if label:
+            fields.append(pa.field("label", TEXT if self.task.classifies else pa.float64()))
+        return pa.schema(fields)

@@ -1,0 +1,1 @@
+"""Members: one model each, whatever runs it. Every module imports the library it wraps when it is imported itself."""

@@ -1,0 +1,56 @@
+"""Metrics: functions from a state to a value. Each is one line in ``METRICS``."""
+
+from __future__ import annotations
+
+from choirmaster.metrics.accuracy import ACCURACY
+from choirmaster.metrics.base import FAMILIES, MACRO, Metric, evaluate, targets
+from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
+from choirmaster.metrics.errors import BIAS, MAE, R2, RMSE
+from choirmaster.metrics.f1 import F1
+from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
+from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
+from choirmaster.metrics.latency import LATENCY_P50, LATENCY_P90, LATENCY_P99
+from choirmaster.metrics.losses import BRIER, LOG_LOSS
+from choirmaster.metrics.precision import PRECISION
+from choirmaster.metrics.recall import RECALL
+from choirmaster.metrics.roc_auc import ROC_AUC
+from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
+from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
+
+METRICS: tuple[Metric, ...] = (
+    ACCURACY,
+    PRECISION,
+    RECALL,
+    F1,
+    ROC_AUC,
+    LOG_LOSS,
+    BRIER,
+    MAE,
+    RMSE,
+    BIAS,
+    R2,
+    PSI,
+    JENSEN_SHANNON,
+    KS,
+    SCORE_PSI,
+    SCORE_JENSEN_SHANNON,
+    SCORE_KS,
+    SCORE_MEAN,
+    MEAN,
+    MISSING_RATE,
+    NOT_FINITE_RATE,
+    UNSEEN_RATE,
+    OUT_OF_RANGE_RATE,
+    LABEL_SHARE,
+    POSITIVE_RATE,
+    PREVALENCE,
+    AVAILABILITY,
+    LATE_RATE,
+    FAILURE_RATE,
+    LATENCY_P50,
+    LATENCY_P90,
+    LATENCY_P99,
+)
+BY_NAME: dict[str, Metric] = {one.name: one for one in METRICS}
+
+__all__ = ["BY_NAME", "FAMILIES", "MACRO", "METRICS", "Metric", "evaluate", "targets"]

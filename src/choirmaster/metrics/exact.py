@@ -1,0 +1,74 @@
+"""The same numbers from rows in memory, where no bin stands between: each distinct value is a bin of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from choirmaster.errors import ShapeMismatch
+from choirmaster.metrics.roc_auc import auc_of_counts
+from choirmaster.metrics.two_sides import ks_value
+from choirmaster.states.base import Floats, Ints
+from choirmaster.values import Kind, Reason, Value, undefined
+
+
+def roc_auc(y_true: Ints, y_score: Floats) -> Value:
+    """Area under the ROC curve of rows, ties by mid-rank.
+
+    Parameters
+    ----------
+    y_true : ndarray (n,)
+        1 positive, 0 negative, anything else: no label.
+    y_score : ndarray (n,)
+        NaN and infinities are rows without a score.
+
+    Returns
+    -------
+    Value
+        Resolution 0; interval as for the metric ``roc_auc``.
+
+    Examples
+    --------
+    >>> roc_auc(np.array([0, 1, 0, 1]), np.array([0.1, 0.8, 0.5, 0.5])).number
+    0.875
+    """
+    _same(y_true, y_score)
+    labelled = (y_true == 0) | (y_true == 1)
+    used = labelled & np.isfinite(y_score)
+    y, scores = np.asarray(y_true)[used] == 1, np.asarray(y_score)[used]
+    m, n = int(y.sum()), int((~y).sum())
+    if not len(y_true):
+        return undefined(Reason.NO_ROWS, kind=Kind.REALIZED)
+    if not m + n:
+        return undefined(Reason.ALL_MISSING if labelled.any() else Reason.NO_LABELS, kind=Kind.REALIZED)
+    if not m or not n:
+        return undefined(Reason.ONE_CLASS_ONLY, kind=Kind.REALIZED, n=m + n)
+    values, codes = np.unique(scores, return_inverse=True)
+    k = len(values)
+    positives = np.bincount(codes[y], minlength=k).astype(np.int64)
+    negatives = np.bincount(codes[~y], minlength=k).astype(np.int64)
+    return auc_of_counts(positives, negatives, np.ones(k, np.bool_))
+
+
+def ks(current: Floats, reference: Floats) -> Value:
+    """Kolmogorov-Smirnov distance of two columns; NaN and infinities are left out.
+
+    Examples
+    --------
+    >>> ks(np.array([1.0, 2.0]), np.array([2.0, 3.0])).number
+    0.5
+    """
+    one, two = current[np.isfinite(current)], reference[np.isfinite(reference)]
+    if not len(two):
+        return undefined(Reason.NO_REFERENCE, n=len(current), detail="the reference has no finite value")
+    if not len(one):
+        return undefined(Reason.ALL_MISSING if len(current) else Reason.NO_ROWS, n=len(current))
+    values, codes = np.unique(np.concatenate([one, two]), return_inverse=True)
+    k = len(values)
+    left = np.bincount(codes[: len(one)], minlength=k).astype(np.int64)
+    right = np.bincount(codes[len(one) :], minlength=k).astype(np.int64)
+    return ks_value(left, right, np.ones(k, np.bool_))
+
+
+def _same(y_true: Ints, y_score: Floats) -> None:
+    if y_true.shape != y_score.shape or y_true.ndim != 1:
+        raise ShapeMismatch("labels and scores do not fit", expected=str(y_true.shape), got=str(y_score.shape))

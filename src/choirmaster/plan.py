@@ -1,0 +1,80 @@
+"""Which states one scan must keep: read off the layout, so that every metric is answered by the same pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from choirmaster.schema import Layout, Output, SeriesSpec, Task
+from choirmaster.states.base import Part
+from choirmaster.states.calls import CALLS
+from choirmaster.states.keys import StateKey
+from choirmaster.states.reference import Reference
+from choirmaster.times import Grain
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scan counts, and over which windows.
+
+    Attributes
+    ----------
+    layout : Layout
+        Columns of the rows.
+    parts : mapping of StateKey to Part
+        One state is kept for each; keys for segments are the same keys.
+    grain : Grain, int or None
+        Windows of time, of so many rows, or all in one.
+    segments : mapping
+        Segment column to the values kept, as the reference has them; all others count in ``%other``.
+    """
+
+    layout: Layout
+    parts: Mapping[StateKey, Part]
+    grain: Grain | int | None
+    segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keys(self, *, segmented: bool) -> tuple[StateKey, ...]:
+        """Return what is kept for all rows, or only what is kept for each segment (series, without calls)."""
+        if not segmented:
+            return tuple(self.parts)
+        return tuple(key for key in self.parts if key.series and key.kind != "calls/1")
+
+    def segment_values(self, name: str) -> tuple[str, ...]:
+        """Return the values of a segment column that are kept apart."""
+        return self.segments.get(name, ())
+
+    def labelled(self) -> tuple[StateKey, ...]:
+        """Return the keys a label has a part in: those a late label changes."""
+        return tuple(key for key in self.parts if key.kind in ("confusion/1", "scores/1", "losses/1"))
+
+
+def wanted(layout: Layout) -> list[StateKey]:
+    """Return the keys of all states a layout asks a reference for."""
+    keys = [StateKey("", kind, name) for name in layout.numeric for kind in ("histogram/1", "moments/1")]
+    keys += [StateKey("", "histogram/1", name) for name in layout.categorical]
+    for one in layout.series:
+        keys += _series_keys(layout, one)
+    return keys
+
+
+def score_targets(layout: Layout) -> tuple[str, ...]:
+    """Return the classes whose scores are kept: the positive one of a binary task, else all."""
+    return (layout.positive,) if layout.task is Task.BINARY else layout.classes
+
+
+def _series_keys(layout: Layout, one: SeriesSpec) -> list[StateKey]:
+    if not layout.task.classifies:
+        return [StateKey(one.name, "losses/1"), StateKey(one.name, "histogram/1")]
+    if one.output is Output.CLASS:
+        return [StateKey(one.name, "confusion/1")]
+    scores = [StateKey(one.name, "scores/1", target=target) for target in score_targets(layout)]
+    return [StateKey(one.name, "confusion/1"), StateKey(one.name, "losses/1"), *scores]
+
+
+def plan_for(reference: Reference, grain: Grain | int | None, *, calls: bool) -> Plan:
+    """Return the plan that measures rows against a reference; ``calls`` where the rows say how members were called."""
+    parts = dict(reference.parts)
+    if calls:
+        parts |= {StateKey(one.name, "calls/1"): CALLS for one in reference.layout.members}
+    return Plan(reference.layout, parts, grain, reference.segments)

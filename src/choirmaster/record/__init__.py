@@ -1,0 +1,1 @@
+"""From events on the way in to parts in the store."""

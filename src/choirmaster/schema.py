@@ -1,0 +1,310 @@
+"""What a user declares: which column of a frame or file plays which role. ``Layout`` is the form inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from choirmaster.errors import SchemaError, unknown
+from choirmaster.ids import check_name
+from choirmaster.layout import (
+    STATUSES,
+    TEXT,
+    TIMESTAMP,
+    Layout,
+    Output,
+    SeriesSpec,
+    Status,
+    Task,
+    class_column,
+    feature_column,
+    probability_column,
+    series_prefix,
+    tag_column,
+    value_column,
+)
+
+__all__ = [
+    "Layout",
+    "Output",
+    "STATUSES",
+    "Schema",
+    "SeriesColumns",
+    "SeriesSpec",
+    "Status",
+    "TEXT",
+    "TIMESTAMP",
+    "Task",
+    "class_column",
+    "class_text",
+    "feature_column",
+    "probability_column",
+    "series_prefix",
+    "tag_column",
+    "value_column",
+]
+
+_OUTPUT_OF = {Task.BINARY: Output.PROBABILITY, Task.MULTICLASS: Output.PROBABILITY, Task.REGRESSION: Output.VALUE,
+              Task.QUANTILE: Output.QUANTILES, Task.MULTILABEL: Output.PROBABILITY}  # fmt: skip
+_SERVED_OUTPUTS = {
+    Task.BINARY: (Output.PROBABILITY, Output.LOGIT, Output.CLASS),
+    Task.MULTICLASS: (Output.PROBABILITY, Output.CLASS),
+    Task.REGRESSION: (Output.VALUE,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesColumns:
+    """Where the user's frame holds one series: one column, or one for each class."""
+
+    output: Output
+    columns: Mapping[str, str]  # {"": column} or {class: column}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Schema:
+    """Which column of a frame or file plays which role.
+
+    Parameters
+    ----------
+    task : str
+        ``binary``, ``multiclass`` or ``regression``.
+    label : str, optional
+        Column of true labels; empty cells are labels that have not arrived.
+    members : dict or list, optional
+        ``{member: column}``; a column may also be ``{class: column}`` or ``{"output": ..., "columns": ...}``.
+    prediction : str, optional
+        One model's column, in place of ``members``. Measuring needs one of the two; training needs neither.
+    fused : str or dict, optional
+        Column(s) of the fused answer.
+    fusion : str, optional
+        Rule that computes the fused answer where ``fused`` is not given, such as ``mean``.
+    weights : dict, optional
+        ``{member: weight}`` for a weighted fusion.
+    output : str
+        ``probability``, ``logit``, ``class`` or ``value``: what the members' numbers mean.
+    classes, positive : list of str, str
+        Class names, and the positive one of a binary task.
+    features : list of str, optional
+        Columns to watch for drift; by default every column without another role, and the segments. ``numeric`` and
+        ``categorical`` declare their type; the rest follow the column's stored type.
+    time, timezone, id, segments, value
+        Further roles. A naive time is taken in ``timezone``.
+    cutoff : float or dict or "auto", optional
+        Score from which a row counts as positive; 0.5 where not given.
+
+    Examples
+    --------
+    >>> schema = Schema("binary", label="y", members={"logit": "p_logit", "forest": "p_forest"}, fusion="mean")
+    >>> list(schema.members)
+    ['logit', 'forest']
+    """
+
+    task: Task
+    label: str | None
+    members: Mapping[str, SeriesColumns]
+    fused: SeriesColumns | None
+    fusion: str | None
+    weights: Mapping[str, float]
+    classes: tuple[str, ...]
+    positive: str | None
+    features: tuple[str, ...] | None
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    time: str | None
+    timezone: str
+    id: str | None
+    segments: tuple[str, ...]
+    value: str | None
+    cutoff: float | Mapping[str, float] | str | None
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        label: str | None = None,
+        members: Mapping[str, Any] | Sequence[str] | None = None,
+        prediction: Any = None,
+        fused: Any = None,
+        fusion: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        output: str | None = None,
+        classes: Sequence[Any] | None = None,
+        positive: Any = None,
+        features: Sequence[str] | None = None,
+        numeric: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        time: str | None = None,
+        timezone: str = "UTC",
+        id: str | None = None,  # the role's own name
+        segments: Sequence[str] = (),
+        value: str | None = None,
+        cutoff: float | Mapping[str, float] | str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        put = object.__setattr__
+        chosen = _task(task)
+        default = _output(chosen, output or str(_OUTPUT_OF[chosen]), "$.output")
+        columns = _members(chosen, members, prediction, default)
+        put(self, "task", chosen)
+        put(self, "label", label)
+        put(self, "members", columns)
+        put(self, "fused", None if fused is None else _series(chosen, fused, _fused_default(default), "$.fused"))
+        put(self, "fusion", fusion if fused is None and len(columns) > 1 else None)
+        put(self, "weights", dict(weights or {}))
+        put(self, "classes", tuple(class_text(one) for one in classes or ()))
+        put(self, "positive", None if positive is None else class_text(positive))
+        put(self, "features", None if features is None else tuple(features))
+        put(self, "numeric", tuple(numeric))
+        put(self, "categorical", tuple(categorical))
+        put(self, "time", time)
+        put(self, "timezone", timezone)
+        put(self, "id", id)
+        put(self, "segments", tuple(segments))
+        put(self, "value", value)
+        put(self, "cutoff", cutoff)
+        put(self, "notes", tuple(notes))
+        _check(self)
+
+    @classmethod
+    def guess(cls, frame: Any) -> Schema:
+        """Guess a schema from a frame's names, types and values; ``notes`` says why, line by line.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> frame = pa.table({"y": [0, 1, 1], "p_logit": [0.1, 0.8, 0.7], "p_forest": [0.2, 0.9, 0.6]})
+        >>> Schema.guess(frame).label
+        'y'
+        """
+        from choirmaster.guess import guess_schema
+
+        return guess_schema(frame)
+
+    def used_columns(self) -> tuple[str, ...]:
+        """Return every column that has a declared role other than feature, without repeats."""
+        series = [*self.members.values(), *([self.fused] if self.fused else [])]
+        names = [column for one in series for column in one.columns.values()]
+        names += [name for name in (self.label, self.time, self.id, self.value) if name]
+        return tuple(dict.fromkeys([*names, *self.segments]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the declaration as plain data, for ``schema.yaml``."""
+        out: dict[str, Any] = {"task": str(self.task)}
+        out["members"] = {name: _plain(one) for name, one in self.members.items()}
+        if self.fused is not None:
+            out["fused"] = _plain(self.fused)
+        for name in ("label", "fusion", "positive", "time", "id", "value", "cutoff"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        for name in ("classes", "numeric", "categorical", "segments"):
+            if getattr(self, name):
+                out[name] = list(getattr(self, name))
+        if self.weights:
+            out["weights"] = dict(self.weights)
+        if self.features is not None:
+            out["features"] = list(self.features)
+        if self.timezone != "UTC":
+            out["timezone"] = self.timezone
+        return out
+
+
+def class_text(value: Any) -> str:
+    """Return the one text of a class name: ``1``, ``1.0`` and ``"1"`` are the same class, and so are all kinds of true.
+
+    >>> class_text(1.0), class_text(True), class_text("True"), class_text("late")
+    ('1', 'true', 'true', 'late')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    return text.lower() if text in ("True", "TRUE", "False", "FALSE") else text
+
+
+def _plain(one: SeriesColumns) -> dict[str, Any]:
+    single = one.columns.get("")
+    return {"output": str(one.output), "columns": single if single is not None else dict(one.columns)}
+
+
+def _task(task: str) -> Task:
+    try:
+        return Task(task)
+    except ValueError:
+        raise unknown("task", str(task), list(Task), where="$.task") from None
+
+
+def _output(task: Task, output: str, where: str) -> Output:
+    served = _SERVED_OUTPUTS.get(task)
+    if served is None:
+        raise SchemaError(f"task {task} is not measured yet", where=where, allowed=tuple(_SERVED_OUTPUTS))
+    try:
+        chosen = Output(output)
+    except ValueError:
+        raise unknown("output", str(output), served, where=where) from None
+    if chosen not in served:
+        raise SchemaError(f"output does not fit task {task}", where=where, got=f'"{output}"', allowed=served)
+    return chosen
+
+
+def _fused_default(members: Output) -> Output:
+    return Output.PROBABILITY if members is Output.CLASS else members
+
+
+def _members(task: Task, members: Any, prediction: Any, default: Output) -> dict[str, SeriesColumns]:
+    if members is None and prediction is None:
+        return {}
+    if members is not None and prediction is not None:
+        raise SchemaError("a schema has members or a prediction, not both", where="$.members",
+                          fix='members={"name": "column"} is for several, prediction="column" for one')  # fmt: skip
+    if prediction is not None:
+        return {"model": _series(task, prediction, default, "$.prediction")}
+    if isinstance(members, str) or not isinstance(members, Mapping | Iterable):
+        raise SchemaError("cannot read the members", where="$.members", got=type(members).__name__,
+                          expected='{"name": "column"} or a list of columns')  # fmt: skip
+    if not isinstance(members, Mapping):
+        members = {name: name for name in members}
+    if not members:
+        raise SchemaError("a schema needs at least one member", where="$.members")
+    return {
+        check_name("member", name, where=f"$.members.{name}"): _series(task, one, default, f"$.members.{name}")
+        for name, one in members.items()
+    }
+
+
+def _series(task: Task, declared: Any, default: Output, where: str) -> SeriesColumns:
+    if isinstance(declared, str):
+        return SeriesColumns(default, {"": declared})
+    if not isinstance(declared, Mapping):
+        raise SchemaError("cannot read a member", where=where, got=type(declared).__name__,
+                          expected='a column name, {class: column} or {"output": ..., "columns": ...}')  # fmt: skip
+    if "columns" in declared:
+        output = _output(task, str(declared.get("output", default)), f"{where}.output")
+        columns = declared["columns"]
+        columns = {"": columns} if isinstance(columns, str) else columns
+        if not isinstance(columns, Mapping) or not columns:
+            raise SchemaError("cannot read a member's columns", where=f"{where}.columns", got=type(columns).__name__,
+                              expected="a column name or {class: column}")  # fmt: skip
+        return SeriesColumns(output, {class_text(k): str(v) for k, v in columns.items()})
+    return SeriesColumns(default, {class_text(k): str(v) for k, v in declared.items()})
+
+
+def _check(schema: Schema) -> None:
+    if schema.task is Task.MULTICLASS:
+        for name, one in schema.members.items():
+            if one.output is Output.PROBABILITY and "" in one.columns:
+                raise SchemaError("a multiclass member needs a column for each class", where=f"$.members.{name}",
+                                  expected='{"class a": "column", ...}', got=f'"{one.columns[""]}"',
+                                  fix='or declare {"output": "class", "columns": "..."}')  # fmt: skip
+    if schema.positive is not None and schema.classes and schema.positive not in schema.classes:
+        raise SchemaError("positive is not among the classes", where="$.positive", got=f'"{schema.positive}"',
+                          allowed=schema.classes)  # fmt: skip
+    strangers = set(schema.weights) - set(schema.members)
+    if strangers:
+        raise unknown("member", min(strangers), schema.members, where="$.weights")
+    both = set(schema.numeric) & set(schema.categorical)
+    if both:
+        raise SchemaError("a feature has two types", where="$.categorical", got=f'"{min(both)}"')

@@ -1,0 +1,1 @@
+"""Where rows come from: files in splits that several threads read, and frames of other libraries."""

@@ -1,0 +1,16 @@
+"""Mergeable states. Each kind is one file and one line here."""
+
+from __future__ import annotations
+
+from choirmaster.states.base import Part, State
+from choirmaster.states.calls import Calls
+from choirmaster.states.confusion import Confusion
+from choirmaster.states.histogram import Histogram
+from choirmaster.states.losses import Losses
+from choirmaster.states.moments import Moments
+from choirmaster.states.scores import Scores
+
+STATES: tuple[type[State], ...] = (Histogram, Moments, Confusion, Scores, Losses, Calls)
+BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
+
+__all__ = ["BY_KIND", "STATES", "Calls", "Confusion", "Histogram", "Losses", "Moments", "Part", "Scores", "State"]

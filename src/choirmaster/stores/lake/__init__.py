@@ -1,0 +1,1 @@
+"""The embedded store: Delta Lake for rows, SQLite for everything small."""

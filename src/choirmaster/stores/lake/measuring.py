@@ -1,0 +1,234 @@
+"""Hand out what arrived since the last measuring, and take it back with the new states, once (D7, D15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from choirmaster.errors import StoreError
+from choirmaster.ports import Pending, StatePack
+from choirmaster.schema import TIMESTAMP, Layout
+from choirmaster.stores.lake.decide import table_name
+from choirmaster.stores.lake.delta import DeltaTables, fit
+from choirmaster.stores.lake.sidecar import Sidecar
+from choirmaster.stores.sql import index
+from choirmaster.stores.sql.database import Database, chunks, fetch, many
+from choirmaster.stores.sql.small import replace_packs
+from choirmaster.times import DAY
+
+_CHANGES = (
+    "SELECT c.hash, i.day, i.part, i.line, i.label, i.measured FROM changed c "
+    "JOIN id_index i ON i.ensemble = c.ensemble AND i.hash = c.hash JOIN parts p ON p.part = i.part "
+    "WHERE c.ensemble = ? AND p.merged = 1 AND (i.label <> i.measured OR (i.label IS NULL) <> (i.measured IS NULL)) "
+    "ORDER BY i.part, i.line LIMIT ?"
+)
+_PARTS = (
+    "SELECT part, journal, sequence, accepted FROM parts "
+    "WHERE ensemble = ? AND kind = 'prediction' AND merged = 0 ORDER BY part"
+)
+
+
+@dataclass(slots=True)
+class _Token:
+    """What was handed out: part numbers, the hash of each prediction row, and labels by id before and after."""
+
+    parts: list[int]
+    hashes: list[bytes] = field(default_factory=list)
+    handed: list[tuple[bytes, str | None, str | None]] = field(default_factory=list)
+
+
+class Measuring:
+    """The store's side of the monitor.
+
+    Parameters
+    ----------
+    database, tables, sidecar
+        Where the rows are.
+    layout : callable
+        Gives the layout of an ensemble.
+    fault : callable
+        Called with ``sidecar`` and ``committed`` where a crash may come.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: DeltaTables,
+        sidecar: Sidecar,
+        layout: Callable[[str], Layout],
+        fault: Callable[[str], None],
+    ) -> None:
+        self._database, self._tables, self._sidecar = database, tables, sidecar
+        self._layout, self._fault = layout, fault
+
+    def pending(self, ensemble: str, max_rows: int) -> Pending:
+        """Return what arrived since the last commit, oldest parts first."""
+        with self._database.read() as link:
+            chosen = _oldest(fetch(link, _PARTS, (ensemble,)), max_rows)
+            numbers = [row[0] for row in chosen]
+            days = _days(link, numbers)
+            labels = index.labels_of_parts(link, numbers)
+            changes = fetch(link, _CHANGES, (ensemble, max_rows))
+        token = _Token(numbers)
+        predictions = self._predictions(ensemble, numbers, days, labels, token)
+        changed = self._changed(ensemble, changes, token)
+        names = tuple(f"{row[1]}:{row[2]}" for row in chosen)
+        return Pending(ensemble, predictions, changed, names, token)
+
+    def _predictions(
+        self, ensemble: str, parts: list[int], days: list[int], labels: pa.Table, token: _Token
+    ) -> pa.Table:
+        schema = self._layout(ensemble).arrow(label=True)
+        if not parts:
+            return schema.empty_table()
+        rows = self.read(ensemble, [name for name in schema.names if name != "label"], days=days, parts=parts)
+        rows, labels = paired(rows, labels)
+        texts = labels.column("label")
+        token.hashes = labels.column("hash").to_pylist()
+        token.handed = [
+            (identity, None, text)
+            for identity, text in zip(token.hashes, texts.to_pylist(), strict=True)
+            if text is not None
+        ]
+        return fit(rows.append_column("label", texts), schema)
+
+    def _changed(self, ensemble: str, changes: list[tuple[Any, ...]], token: _Token) -> pa.Table:
+        layout = self._layout(ensemble)
+        schema = changes_schema(layout)
+        plain = pa.schema([one for one in schema if not one.name.startswith("label")])
+        by_day: dict[int, list[tuple[Any, ...]]] = {}
+        for row in changes:
+            by_day.setdefault(row[1], []).append(row)
+        tables = []
+        for day, some in sorted(by_day.items()):
+            found, places = self._sidecar.find(ensemble, day, [row[0] for row in some], plain)
+            hits = [some[place] for place in places]
+            there = set(places.tolist())
+            lost = [row for place, row in enumerate(some) if place not in there]
+            if lost:  # a sidecar file is gone: the rows themselves have it all
+                more, again = self._from_rows(ensemble, day, lost, plain)
+                found, hits = pa.concat_tables([found, more]), hits + again
+            token.handed += [(row[0], row[5], row[4]) for row in hits]
+            for name, place in (("label", 4), ("label_before", 5)):
+                found = found.append_column(name, pa.array([row[place] for row in hits], pa.string()))
+            tables.append(fit(found, schema))
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def _from_rows(
+        self, ensemble: str, day: int, lost: list[tuple[Any, ...]], schema: pa.Schema
+    ) -> tuple[pa.Table, list[tuple[Any, ...]]]:
+        rows = self.read(ensemble, schema.names, days=[day], parts=sorted({row[2] for row in lost}))
+        by_place = {(row[2], row[3]): row for row in lost}
+        places = list(zip(rows.column("part").to_pylist(), rows.column("row").to_pylist(), strict=True))
+        keep = [number for number, place in enumerate(places) if place in by_place]
+        return fit(rows.take(pa.array(keep, pa.int64())), schema), [by_place[places[number]] for number in keep]
+
+    def read(
+        self, ensemble: str, names: Sequence[str], *, days: Sequence[int], parts: Sequence[int] = (), where: Any = None
+    ) -> pa.Table:
+        """Return stored prediction rows with their place, sorted by place."""
+        layout = self._layout(ensemble)
+        kinds = {one.name: one.type for one in layout.arrow()}
+        fields = [pa.field(name, kinds.get(name, pa.string())) for name in names]
+        schema = pa.schema([*fields, pa.field("part", pa.int64()), pa.field("row", pa.int32())])
+        rows = self._tables.read(table_name("prediction", ensemble), schema, days=days, parts=parts, where=where)
+        order = np.argsort(place_keys(rows), kind="stable")
+        return rows.take(pa.array(order))
+
+    # -- giving back --------------------------------------------------------------------------------------------
+    def commit(self, pending: Pending, packs: Sequence[StatePack]) -> None:
+        """In one transaction: replace the states, mark the parts merged and the labels measured."""
+        token: _Token = pending.token
+        self._write_sidecar(pending, token)
+        self._fault("sidecar")
+        with self._database.write() as link:
+            _mark_parts(link, token.parts)
+            _mark_labels(link, pending.ensemble, token.handed)
+            replace_packs(link, pending.ensemble, packs)
+        self._fault("committed")
+
+    def _write_sidecar(self, pending: Pending, token: _Token) -> None:
+        if not token.hashes:
+            return
+        plain = [one.name for one in changes_schema(self._layout(pending.ensemble)) if not one.name.startswith("label")]
+        rows = pending.predictions.select(plain)
+        days = np.floor_divide(rows.column("time").cast(pa.int64()).to_numpy(), DAY)
+        hashes = np.array(token.hashes, "O")
+        for day in np.unique(days):
+            here = np.flatnonzero(days == day)
+            run = f"{token.parts[0]:012d}-{token.parts[-1]:012d}"
+            self._sidecar.add(pending.ensemble, int(day), run, rows.take(pa.array(here)), hashes[here].tolist())
+
+
+def changes_schema(layout: Layout) -> pa.Schema:
+    """Return the columns of ``Pending.changes``: all but the features that are no segment, with both labels."""
+    segments = {layout.segment_column(name) for name in layout.segments}
+    whole = layout.arrow(label=True)
+    fields = [one for one in whole if not one.name.startswith("x.") or one.name in segments]
+    return pa.schema([*fields, pa.field("label_before", whole.field("label").type)])
+
+
+def place_keys(rows: pa.Table) -> NDArray[np.int64]:
+    """Return one number for each (part, row)."""
+    parts = rows.column("part").to_numpy().astype(np.int64)
+    keys: NDArray[np.int64] = (parts << 32) + rows.column("row").to_numpy().astype(np.int64)
+    return keys
+
+
+def paired(rows: pa.Table, labels: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that the index knows, and the index entry of each, both in order of place."""
+    ours, theirs = place_keys(rows), place_keys(labels)
+    _, left, right = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    return rows.take(pa.array(left)), labels.take(pa.array(right))
+
+
+def _oldest(rows: list[tuple[Any, ...]], max_rows: int) -> list[tuple[Any, ...]]:
+    chosen: list[tuple[Any, ...]] = []
+    total = 0
+    for row in rows:
+        if chosen and total + row[3] > max_rows:
+            break
+        chosen.append(row)
+        total += row[3]
+    return chosen
+
+
+def _days(link: sa.Connection, parts: Sequence[int]) -> list[int]:
+    days: set[int] = set()
+    for some in chunks(parts):
+        query = f"SELECT DISTINCT day FROM part_days WHERE part IN ({index.marks(some)})"  # noqa: S608
+        days |= {row[0] for row in fetch(link, query, tuple(some))}
+    return sorted(days)
+
+
+def _mark_parts(link: sa.Connection, parts: Sequence[int]) -> None:
+    done = many(link, "UPDATE parts SET merged = 1 WHERE part = ? AND merged = 0", [(one,) for one in parts])
+    if done != len(parts):
+        raise StoreError("these parts are measured already", fix="ask for what is pending again")
+
+
+def _mark_labels(link: sa.Connection, ensemble: str, handed: Sequence[tuple[bytes, str | None, str | None]]) -> None:
+    """Set what the states hold now; refuses when somebody else measured the same label change meanwhile."""
+    ordered = sorted(handed, key=lambda row: row[0])  # neighbours in the index, one after the other
+    rows = [(after, ensemble, identity, before, before) for identity, before, after in ordered]
+    done = many(link, "UPDATE id_index SET measured = ? WHERE ensemble = ? AND hash = ? "
+                      "AND (measured = ? OR (? IS NULL AND measured IS NULL))", rows)  # fmt: skip
+    if done != len(rows):
+        raise StoreError("these labels are measured already", fix="ask for what is pending again")
+    many(link, "DELETE FROM changed WHERE ensemble = ? AND hash = ? AND EXISTS (SELECT 1 FROM id_index i "
+               "WHERE i.ensemble = changed.ensemble AND i.hash = changed.hash AND (i.label = i.measured "
+               "OR (i.label IS NULL AND i.measured IS NULL)))",
+         [(ensemble, identity) for identity, _, _ in ordered])  # fmt: skip
+
+
+def instants(window_start: int, window_end: int) -> Any:
+    """Return the filter for rows with ``time`` in a span."""
+    start, end = (pa.scalar(one, TIMESTAMP) for one in (window_start, window_end))
+    return (pc.field("time") >= start) & (pc.field("time") < end)

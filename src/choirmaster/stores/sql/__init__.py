@@ -1,0 +1,1 @@
+"""Relational tables and statements that all stores share."""

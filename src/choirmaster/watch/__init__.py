@@ -1,0 +1,1 @@
+"""The monitor: windows due, states, values, decisions."""

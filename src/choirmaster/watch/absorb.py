@@ -1,0 +1,93 @@
+"""New rows and changed labels into states: add what came, subtract what a label said before, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from choirmaster.plan import plan_for
+from choirmaster.ports import Measures, Pending, StatePack, Store
+from choirmaster.states import BY_KIND
+from choirmaster.states.pack import States, merge_states, pack, subtract_states, unpack
+from choirmaster.states.reference import Reference
+from choirmaster.times import Window
+from choirmaster.watch.settings import MonitorSettings
+
+Slots = dict[tuple[Window, str], States]
+LIVE = "live"
+SNAPSHOT_ROWS = 250_000
+
+
+def absorb(
+    store: Store,
+    engine: Measures,
+    settings: MonitorSettings,
+    reference: Reference,
+    *,
+    now: int,
+    progress: Callable[[int], None] | None = None,
+    stream: bool = False,
+) -> dict[Window, int]:
+    """Take in all that is pending; returns the windows that changed, with their new revision.
+
+    In a ``stream`` rows keep coming while this works: it ends with the first batch that held fewer than
+    ``SNAPSHOT_ROWS``, so that a steady stream cannot keep windows from being measured.
+    """
+    changed: dict[Window, int] = {}
+    rows = 0
+    while not (pending := store.pending(settings.name)).empty:
+        deltas = _deltas(engine, settings, reference, pending)
+        packs = _merged(store, settings, reference, deltas, now)
+        store.commit(pending, packs)
+        changed |= {one.window: one.revision for one in packs}
+        rows += pending.predictions.num_rows + pending.changes.num_rows
+        if progress:
+            progress(rows)
+        if stream and max(pending.predictions.num_rows, pending.changes.num_rows) < SNAPSHOT_ROWS:
+            break
+    return changed
+
+
+def live(table: pa.Table) -> pa.Table:
+    """Return the rows that count: training and test rows never reach states of live windows."""
+    if "split" not in table.schema.names:
+        return table
+    split = pc.fill_null(table["split"].cast(pa.string()), LIVE)
+    return table.filter(pc.equal(split, LIVE))
+
+
+def labelled_part(reference: Reference) -> Reference:
+    """Return the reference restricted to the states a label has a part in."""
+    keys = plan_for(reference, None, calls=False).labelled()
+    return replace(reference, parts={key: reference.parts[key] for key in keys})
+
+
+def _deltas(engine: Measures, settings: MonitorSettings, reference: Reference, pending: Pending) -> Slots:
+    """Return what to add to each window and segment; changed labels as (after - before), which may be negative."""
+    out: Slots = dict(engine.states(live(pending.predictions), reference, settings.grain, calls=True))
+    changes = live(pending.changes)
+    if changes.num_rows:
+        part = labelled_part(reference)
+        before = engine.states(changes, part, settings.grain, calls=False, label="label_before")
+        after = engine.states(changes, part, settings.grain, calls=False, label="label")
+        for slot in before.keys() | after.keys():
+            delta = subtract_states(after.get(slot, {}), before.get(slot, {}))
+            out[slot] = merge_states(out.get(slot, {}), delta)
+    return out
+
+
+def _merged(store: Store, settings: MonitorSettings, reference: Reference, deltas: Slots, now: int) -> list[StatePack]:
+    parts = plan_for(reference, settings.grain, calls=True).parts
+    windows = {window for window, _ in deltas}
+    stored = {(one.window, one.segment): one for one in store.packs(settings.name, windows)} if windows else {}
+    revisions = {window: max((one.revision for slot, one in stored.items() if slot[0] == window), default=0) + 1
+                 for window in windows}  # fmt: skip
+    out = []
+    for (window, segment), delta in sorted(deltas.items(), key=lambda pair: pair[0]):
+        old = stored.get((window, segment))
+        states = merge_states(unpack(old.payload, parts, BY_KIND), delta) if old else delta
+        out.append(StatePack(window, segment, reference.id, revisions[window], pack(states), now))
+    return out

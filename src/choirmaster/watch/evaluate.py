@@ -1,0 +1,124 @@
+"""From states to the tidy table of values (D2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from choirmaster.metrics import METRICS, Metric, evaluate, targets
+from choirmaster.plan import Plan
+from choirmaster.records import VALUE_SCHEMA
+from choirmaster.schema import Task
+from choirmaster.states.keys import StateKey
+from choirmaster.states.pack import States
+from choirmaster.states.reference import Reference
+from choirmaster.times import Window
+from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value
+from choirmaster.watch.labelled import LABEL_SHARE, label_share
+
+ALL_SERIES = "all"  # features belong to every series
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What values are about: whose, when, which slice, as of which revision."""
+
+    ensemble: str
+    window: Window
+    segment: str = ""
+    revision: int = 0
+
+
+def _empty() -> dict[str, list[object]]:
+    return {name: [] for name in VALUE_COLUMNS}
+
+
+@dataclass
+class ValueRows:
+    """Collects rows of the tidy table, column by column.
+
+    Attributes
+    ----------
+    columns : dict
+        Rows not put away yet.
+    at_most : int or None
+        So many rows lie open; more are put away as Arrow chunks, an eighth of the size.
+    """
+
+    columns: dict[str, list[object]] = field(default_factory=_empty)
+    at_most: int | None = None
+    chunks: list[pa.Table] = field(default_factory=list)
+
+    def add(self, subject: Subject, key: StateKey, target: str, metric: str, value: Value, reference: str) -> None:
+        """Append one value."""
+        row = (
+            subject.ensemble, subject.window.start, subject.window.end, subject.revision, key.series or ALL_SERIES,
+            key.version, subject.segment, key.feature, target, metric, value.number, value.lower, value.upper,
+            value.resolution if value.number is not None else None, value.n, str(value.kind),
+            None if value.reason is None else str(value.reason), reference,
+        )  # fmt: skip
+        for name, cell in zip(VALUE_COLUMNS, row, strict=True):
+            self.columns[name].append(cell)
+        if self.at_most is not None and len(self.columns["n"]) >= self.at_most:
+            self._put_away()
+
+    def _put_away(self) -> None:
+        arrays = [pa.array(self.columns[one.name], _plain(one.type)).cast(one.type) for one in VALUE_SCHEMA]
+        self.chunks.append(pa.table(arrays, schema=VALUE_SCHEMA))
+        self.columns = _empty()
+
+    def table(self) -> pa.Table:
+        """Return the table in the order of D2."""
+        self._put_away()
+        return pa.concat_tables(self.chunks).sort_by([(name, "ascending") for name in VALUE_ORDER])
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.int64() if pa.types.is_timestamp(kind) else kind
+
+
+def metrics_for(task: Task, names: Iterable[str] | None = None) -> dict[str, tuple[Metric, ...]]:
+    """Return the metrics of a task by the kind of state they are read off."""
+    chosen = set(names) if names is not None else None
+    out: dict[str, tuple[Metric, ...]] = {}
+    for metric in METRICS:
+        if task in metric.tasks and (chosen is None or metric.name in chosen):
+            out[metric.needs] = (*out.get(metric.needs, ()), metric)
+    return out
+
+
+def evaluate_states(
+    rows: ValueRows,
+    subject: Subject,
+    states: States,
+    plan: Plan,
+    reference: Reference,
+    metrics: dict[str, tuple[Metric, ...]],
+) -> None:
+    """Append every value of one window and segment. What nothing was counted for is undefined, not absent.
+
+    A segment is not compared with the reference, which is of all rows: a slice differs from the whole without drift.
+    """
+    if subject.segment:
+        metrics = {kind: tuple(one for one in some if not one.compares) for kind, some in metrics.items()}
+    for key in plan.keys(segmented=bool(subject.segment)):
+        for metric, target, value in _values(key, states, reference, metrics):
+            rows.add(subject, key, target, metric.name, value, reference.id)
+    if reference.layout.task is Task.REGRESSION:  # the rows and the labels of numbers lie in two states
+        for one in reference.layout.series:
+            value = label_share(states, one.name)
+            rows.add(subject, StateKey(one.name, "losses/1"), "", LABEL_SHARE, value, reference.id)
+
+
+def _values(
+    key: StateKey, states: States, reference: Reference, metrics: dict[str, tuple[Metric, ...]]
+) -> Iterator[tuple[Metric, str, Value]]:
+    state = states.get(key)
+    past = reference.states.get(key)
+    for metric in metrics.get(key.kind, ()):
+        for target in targets(metric, state) if state is not None else ("",):
+            value = evaluate(metric, state, past, target)
+            if value.reason is not Reason.NOT_APPLICABLE:
+                yield metric, key.target or target, value

@@ -1,0 +1,387 @@
+"""The public questions that dashboard, reports, HTTP and command line share. Every answer is plain data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from choirmaster.errors import NotFound
+from choirmaster.layout import Task
+from choirmaster.metrics import BY_NAME
+from choirmaster.ports import StatePack, Store, ValueQuery
+from choirmaster.states import BY_KIND
+from choirmaster.states.histogram import reference_histogram
+from choirmaster.states.keys import StateKey
+from choirmaster.states.reference import Reference, from_bytes
+from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
+from choirmaster.values import FUSED
+from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
+from choirmaster.watch.judge import baselines
+from choirmaster.watch.labelled import counted
+from choirmaster.watch.rollup import feature_metric, merged, month_of, read_metric, shares, value_fields
+from choirmaster.watch.settings import MonitorSettings
+
+HEADLINES = {
+    Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
+    Task.MULTICLASS: ("f1", "log_loss", "accuracy", "brier", "label_share"),
+    Task.REGRESSION: ("mae", "rmse", "bias", "r2", "label_share"),
+}
+COUNTING = ("confusion/1", "losses/1", "histogram/1")  # kinds of states that know how many rows have a label
+
+
+class Queries:
+    """Answers from one store.
+
+    Parameters
+    ----------
+    store : Store
+    settings : sequence of MonitorSettings
+        The ensembles that are configured.
+    """
+
+    def __init__(self, store: Store, settings: Iterable[MonitorSettings]) -> None:
+        self.store = store
+        self.settings = {one.name: one for one in settings}
+        self._references: dict[str, Reference] = {}
+        self._months: dict[tuple[str, str], tuple[object, dict[str, Any]]] = {}  # the latest of each, and of what
+
+    # -- ensembles ----------------------------------------------------------------------------------------------
+    def ensembles(self, *, limit: int = 10_000) -> list[dict[str, Any]]:
+        """Return one summary per ensemble, worst first."""
+        order = {"firing": 0, "warning": 1, "no_data": 2, "ok": 3}
+        found = [self._summary(one) for one in list(self.settings.values())]
+        return sorted(found, key=lambda row: (order[row["health"]], row["name"]))[:limit]
+
+    def ensemble(self, name: str) -> dict[str, Any]:
+        """Return one ensemble with its members, features and reference; raises UnknownName."""
+        settings = self._known(name)
+        layout, reference = settings.layout, self.reference(name)
+        facts = dict(settings.facts)
+        kinds = [("numeric", one) for one in layout.numeric] + [("categorical", one) for one in layout.categorical]
+        stored = self.store.documents("reference", f"{name}/")
+        made = stored.get(f"{name}/{reference.id}", {}) if reference else {}
+        return {
+            **self._summary(settings), "fusion": facts.get("fusion", ""), "weights": facts.get("weights", {}),
+            "cutoff": reference.cutoff(FUSED) if reference else None, "classes": list(layout.classes),
+            "positive": layout.positive, "features": [{"name": one, "type": kind} for kind, one in kinds],
+            "segments": list(layout.segments), "headline": list(HEADLINES.get(layout.task, ())),
+            "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows,
+                          "made_at": made.get("made_at", "")} if reference else None,
+            "members": facts.get("members", [{"name": one.name, "version": "", "role": "voter", "kind": ""}
+                                             for one in layout.members]),
+        }  # fmt: skip
+
+    def _summary(self, settings: MonitorSettings) -> dict[str, Any]:
+        name, layout = settings.name, settings.layout
+        counted = self._tidy(ValueQuery(name, series=(FUSED,), metrics=("label_share",)))
+        if not counted:
+            counted = self._tidy(
+                ValueQuery(name, series=tuple(one.name for one in layout.series[:1]), metrics=("label_share",))
+            )
+        rows = sum(row["n"] for row in counted)
+        labelled = sum(round(row["n"] * row["value"]) for row in counted if row["value"] is not None)
+        firing = self.alerts(ensemble=name, state="firing")
+        last = max((row["window_start"] for row in counted), default=None)
+        mark = self.store.watermark(name)
+        return {
+            "name": name, "task": str(layout.task), "owner": settings.owner,
+            "members": [one.name for one in layout.members],
+            "health": health_of(firing, bool(rows)), "window": str(settings.grain), "last_window": last,
+            "watermark": None if mark is None else isoformat(mark), "predictions": rows,
+            "labelled_share": labelled / rows if rows else None, "alerts_firing": len(firing),
+            "collecting": self.store.documents("status", name).get(name, {}).get("collecting") if not rows else None,
+            "latest": self._latest(settings, last),
+        }  # fmt: skip
+
+    def _latest(self, settings: MonitorSettings, last: str | None) -> dict[str, dict[str, Any]]:
+        """Return the newest defined value of each headline metric and series."""
+        if last is None:
+            return {}
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        start = parse_instant(last) - 14 * 86_400 * SECOND
+        names = tuple(HEADLINES.get(settings.layout.task, ()))
+        for row in self._tidy(ValueQuery(settings.name, start=start, metrics=names)):
+            if row["value"] is not None and overall(row["target"], settings.layout.positive):
+                found[row["metric"]][row["series"]] = {**cells(row), "window_start": row["window_start"]}
+        return {name: found[name] for name in names if name in found}
+
+    # -- values -------------------------------------------------------------------------------------------------
+    def metrics(
+        self,
+        *,
+        ensemble: str = "",
+        series: Names = (),
+        metric: Names = (),
+        segment: str = "",
+        feature: Names = (),
+        target: str = "",
+        start: Moment = None,
+        end: Moment = None,
+    ) -> list[dict[str, Any]]:
+        """Return tidy rows (D2), times as ISO 8601 texts; segment ``*`` means every one."""
+        segments = None if segment == "*" else (segment,)
+        names = self._asked(ensemble)
+        rows = [
+            row for name in names
+            for row in self._tidy(ValueQuery(name, instant(start), instant(end), listed(series), segments,
+                                             listed(feature), listed(metric)))
+        ]  # fmt: skip
+        return [row for row in rows if row["target"] == target] if target else rows
+
+    def series(
+        self, ensemble: str, metric: str, *, segment: str = "", start: Moment = None, end: Moment = None
+    ) -> dict[str, Any]:
+        """Return one metric over time, a list for each series, with the reference's value and annotations.
+
+        A metric that has values of single classes only gives a list for each series and class, ``boost: late``.
+        """
+        positive = self._known(ensemble).layout.positive
+        rows = [row for row in self.metrics(ensemble=ensemble, metric=metric, segment=segment, start=start, end=end)
+                if not row["feature"]]  # fmt: skip
+        whole = [row for row in rows if overall(row["target"], positive)]
+        rows = whole if any(row["value"] is not None for row in whole) else rows
+        windows = sorted({row["window_start"] for row in rows})
+        place = {window: at for at, window in enumerate(windows)}
+        lines: dict[str, dict[str, list[Any]]] = {}
+        for row in rows:
+            line = lines.setdefault(
+                line_name(row["series"], row["target"], positive),
+                {cell: [None] * len(windows) for cell in ("value", "lower", "upper", "n", "reason")},
+            )
+            for cell, values in line.items():
+                values[place[row["window_start"]]] = row[cell]
+        reference = self.reference(ensemble)
+        past = baselines(reference) if reference else {}
+        level = {
+            line_name(name, target, positive): value
+            for (name, feature, target, one), (value, _) in past.items()
+            if one == metric and not feature and line_name(name, target, positive) in lines
+        }
+        alerts = [
+            one for one in self.alerts(ensemble=ensemble) if one["metric"] == metric and one["segment"] == segment
+        ]
+        return {
+            "metric": metric, "times": [parse_instant(one) // SECOND for one in windows], "windows": windows,
+            "series": lines, "reference": level,
+            "bounds": [{"rule": one["rule"], "series": one["series"], "bound": one["bound"]} for one in alerts
+                       if one["state"] == "firing" and one["bound"] is not None],
+            "annotations": [{"at": one["window_start"], "text": one["text"], "alert": one["id"]} for one in alerts],
+        }  # fmt: skip
+
+    def drift(self, ensemble: str, *, metric: str = "psi", start: Moment = None, end: Moment = None) -> dict[str, Any]:
+        """Return the drift of every feature over time, worst first, by window and by calendar month.
+
+        A month is measured on the sum of its windows' states, not as a mean of their values.
+        """
+        layout = self._known(ensemble).layout
+        rows = [row for row in self.metrics(ensemble=ensemble, metric=metric, start=start, end=end) if row["feature"]]
+        windows = sorted({row["window_start"] for row in rows})
+        found = {(row["feature"], row["window_start"]): row["value"] for row in rows}
+        months = self._drift_months(ensemble, metric, start, end)
+        features = []
+        for name in layout.features:
+            values = [found.get((name, window)) for window in windows]
+            known = [one for one in values if one is not None]
+            kind = "numeric" if name in layout.numeric else "categorical"
+            features.append({"name": name, "type": kind, "values": values,
+                             "months": [month[name] for month in months.values()],
+                             "max": max(known, default=None), "latest": known[-1] if known else None})  # fmt: skip
+        return {
+            "windows": windows,
+            "months": list(months),
+            "features": sorted(features, key=lambda one: -(one["max"] or 0.0)),
+        }
+
+    def _drift_months(
+        self, ensemble: str, metric: str, start: Moment, end: Moment
+    ) -> dict[str, dict[str, float | None]]:
+        """Return ``{month: {feature: value}}`` from the sums of stored states."""
+        settings, reference = self._known(ensemble), self.reference(ensemble)
+        if reference is None or metric not in BY_NAME:
+            return {}
+        by_month: dict[str, list[StatePack]] = defaultdict(list)
+        for one in self._packs(ensemble, start, end):
+            if not one.segment:
+                by_month[month_of(one.window.start, settings.grain)].append(one)
+        return {month: self._drift_month(settings, reference, metric, month, packs)
+                for month, packs in sorted(by_month.items())}  # fmt: skip
+
+    def _drift_month(
+        self, settings: MonitorSettings, reference: Reference, metric: str, month: str, packs: list[StatePack]
+    ) -> dict[str, float | None]:
+        stand = (len(packs), sum(one.revision for one in packs), packs[0].window.start)
+        key = (settings.name, f"{metric}/{month}")
+        found = self._months.get(key)
+        if found is None or found[0] != stand:
+            states = merged(packs, reference, lambda one: bool(one.feature))
+            values = {name: feature_metric(states, reference, name, metric) for name in settings.layout.features}
+            found = (stand, {name: value.number if value else None for name, value in values.items()})
+            self._months[key] = found
+        return found[1]
+
+    def feature(self, ensemble: str, feature: str, *, window: str | None = None) -> dict[str, Any]:
+        """Return the bars of one feature: shares in the reference and in one window (the last one by default)."""
+        layout, reference = self._known(ensemble).layout, self.reference(ensemble)
+        if feature not in layout.features:
+            raise NotFound("unknown feature", where=ensemble, got=f'"{feature}"', allowed=layout.features)
+        key = StateKey("", "histogram/1", feature)
+        part: Any = reference.parts[key] if reference else None
+        found = [one for one in self.store.packs(ensemble) if not one.segment]
+        chosen = [one for one in found if window is None or isoformat(one.window.start) == window][-1:]
+        states = merged(chosen, reference, key.__eq__) if reference else {}
+        state: Any = states.get(key)
+        bars, current = shares(state, part) if part else ([], [])
+        past = shares(reference_histogram(part), part)[1] if part else []
+        return {"name": feature, "type": "numeric" if feature in layout.numeric else "categorical", "bins": bars,
+                "reference": past, "current": current,
+                "window": isoformat(chosen[0].window.start) if chosen else window}  # fmt: skip
+
+    def segments(
+        self, ensemble: str, metric: str, *, series: str = FUSED, start: Moment = None, end: Moment = None
+    ) -> list[dict[str, Any]]:
+        """Return one metric for each segment over a span, summed from states."""
+        reference = self.reference(self._known(ensemble).name)
+        if reference is None:
+            return []
+        by_segment: dict[str, list[StatePack]] = defaultdict(list)
+        for one in self._packs(ensemble, start, end):
+            if one.segment:
+                by_segment[one.segment].append(one)
+        out = []
+        for segment, packs in sorted(by_segment.items()):
+            states = merged(packs, reference, lambda key: key.series == series and key.kind != "calls/1")
+            value = read_metric(states, reference, series, metric)
+            if value is not None:
+                out.append({"segment": segment, "value": value_fields(value)})
+        return out
+
+    def months(self, ensemble: str) -> list[dict[str, Any]]:
+        """Return one row per calendar month, rolled up from stored states: counts, and each metric of each series."""
+        settings, reference = self._known(ensemble), self.reference(ensemble)
+        by_month: dict[str, list[StatePack]] = defaultdict(list)
+        for one in self._packs(ensemble, None, None):
+            if not one.segment:
+                by_month[month_of(one.window.start, settings.grain)].append(one)
+        if reference is None:
+            return []
+        mark = self.store.watermark(ensemble) or 0
+        return [
+            self._month(settings, reference, month, packs) | self._unlabelled(settings, reference, packs, mark)
+            for month, packs in sorted(by_month.items())
+        ]
+
+    def _unlabelled(
+        self, settings: MonitorSettings, reference: Reference, packs: list[StatePack], mark: int
+    ) -> dict[str, int]:
+        """Count rows without a label: those old enough to be absent for good, and those whose label may still come."""
+        old = {True: 0, False: 0}
+        leading = reference.layout.series[-1].name
+        patience = settings.absent_after or settings.labels_expected
+        for one in packs:
+            states = merged([one], reference, lambda key: key.series == leading and key.kind in COUNTING)
+            rows, labelled = counted(states, leading)
+            old[one.window.end + patience <= mark] += rows - labelled
+        return {"absent": old[True], "pending": old[False]}
+
+    def _month(
+        self, settings: MonitorSettings, reference: Reference, month: str, packs: list[StatePack]
+    ) -> dict[str, Any]:
+        key, stand = (settings.name, month), (len(packs), sum(one.revision for one in packs))
+        found = self._months.get(key)
+        if found is None or found[0] != stand:
+            states = merged(packs, reference, lambda one: bool(one.series))
+            names = [one.name for one in reference.layout.series]
+            headline = (*HEADLINES.get(settings.layout.task, ()), "availability")
+            values = {
+                metric: {name: read_metric(states, reference, name, metric) for name in names} for metric in headline
+            }
+            share = next((value for value in values.get("label_share", {}).values() if value), None)
+            prevalence = read_metric(states, reference, names[-1], "prevalence")
+            rows = share.n if share else 0
+            labelled = round(rows * (share.number or 0.0)) if share else 0
+            found = (stand, {
+                "month": month, "n": rows, "labelled": labelled, "unlabelled": rows - labelled,
+                "rate": prevalence.number if prevalence else None,
+                "metrics": {metric: {name: value_fields(value) for name, value in found.items() if value}
+                            for metric, found in values.items()},
+            })  # fmt: skip
+            self._months[key] = found
+        return found[1]
+
+    # -- alerts, models, references, audit ----------------------------------------------------------------------
+    def alerts(
+        self, *, ensemble: str | None = None, state: str | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """Return alerts, newest first."""
+        rows = []
+        for one in self.store.documents("alert", f"{ensemble}/" if ensemble else "").values():
+            if state in (None, "", "all", one["state"]):
+                rows.append({**one, "value": cells({**one, "resolution": 0.0, "kind": "", "reason": None}),
+                             **{name: isoformat(one[name]) for name in ("since", "window_start", "window_end")},
+                             "resolved_at": isoformat(one["resolved_at"]) if one["resolved_at"] is not None else None,
+                             })  # fmt: skip
+        return sorted(rows, key=lambda one: (one["since"], one["id"]), reverse=True)[:limit]
+
+    def models(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
+        """Return every member of every ensemble with its version."""
+        rows = [{"ensemble": name, **one} for name in self._asked(ensemble) for one in self.ensemble(name)["members"]]
+        return rows[:limit]
+
+    def references(self, ensemble: str = "", *, limit: int = 10_000) -> list[dict[str, Any]]:
+        """Return the current reference of each ensemble."""
+        out: list[dict[str, Any]] = []
+        for name in self._asked(ensemble)[:limit]:
+            one = self.reference(name)
+            if one is not None:
+                out.append({"ensemble": name, "id": one.id, "source": one.source, "rows": one.rows, "current": True,
+                            "cutoffs": {series.name: one.cutoff(series.name) for series in one.layout.series},
+                            })  # fmt: skip
+        return out
+
+    def weights(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
+        """Return the fusion weights of each ensemble."""
+        names = self._asked(ensemble)[:limit]
+        return [{"ensemble": name, "weights": self.settings[name].facts.get("weights", {})} for name in names]
+
+    def audit(self, limit: int = 200, *, subject: str = "") -> list[dict[str, Any]]:
+        """Return the newest audit entries first."""
+        return [{"at": isoformat(one.at), "who": one.who, "action": one.action, "subject": one.subject,
+                 "cause": one.cause, "before": one.before, "after": one.after}
+                for one in self.store.audit(limit=limit) if subject in ("", one.subject)]  # fmt: skip
+
+    def prediction(self, ensemble: str, identity: str) -> Mapping[str, Any] | None:
+        """Return one stored prediction with its labels, or None."""
+        return self.store.find(self._known(ensemble).name, identity)
+
+    def reference(self, ensemble: str) -> Reference | None:
+        """Return the current reference of an ensemble."""
+        found = self._references.get(ensemble)
+        if found is None:
+            stored = self.store.reference(ensemble)
+            if stored is None:
+                return None
+            found = self._references[ensemble] = from_bytes(stored[1], BY_KIND)
+        return found
+
+    # -- inside -------------------------------------------------------------------------------------------------
+    def _asked(self, ensemble: str) -> list[str]:
+        return [self._known(ensemble).name] if ensemble else list(self.settings)
+
+    def _known(self, name: str) -> MonitorSettings:
+        if name not in self.settings:
+            raise NotFound("unknown ensemble", got=f'"{name}"', allowed=sorted(self.settings))
+        return self.settings[name]
+
+    def _packs(self, ensemble: str, start: Moment, end: Moment) -> list[StatePack]:
+        first, last = instant(start), instant(end)
+        return [one for one in self.store.packs(ensemble)
+                if (first is None or one.window.start >= first)
+                and (last is None or one.window.start < last)]  # fmt: skip
+
+    def _tidy(self, query: ValueQuery) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.store.values(query).to_pylist()
+        for row in rows:
+            for name in ("window_start", "window_end"):
+                row[name] = isoformat(to_micros(row[name]))
+        return rows

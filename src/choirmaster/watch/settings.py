@@ -1,0 +1,74 @@
+"""What the monitor must know about one ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from choirmaster.alerts.rules import Rule
+from choirmaster.layout import Layout
+from choirmaster.times import DAY, HOUR, Grain
+
+COLLECT_TIME = 14 * DAY
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """The monitoring strategy of one ensemble.
+
+    Attributes
+    ----------
+    name, owner : str
+    layout : Layout
+    grain : Grain
+        Length and zone of its windows.
+    grace : int
+        Microseconds after a window's end before it is measured.
+    clock : str
+        ``wall`` or ``data`` (time stands where the rows are, as in a replay).
+    labels_expected, absent_after : int, int or None
+        Microseconds after which labels should be there, and after which a missing one is counted as absent.
+    expected_share : float
+        Share of rows that should have a label by then.
+    rules : tuple of Rule
+    sinks : tuple of str
+        Names of the sinks that are told.
+    reference_rows : callable or None
+        Returns the canonical rows of the configured reference; None collects the first live rows instead.
+    reference_source : str
+        Where those rows come from, in words.
+    cutoff : float, dict, "auto" or None
+    facts : mapping
+        What pages show and measuring does not need: fusion rule, weights, member files.
+    collect : int
+        Microseconds of live rows that make a reference where none is configured, unless 10,000 rows come first.
+    metrics : tuple of str or None
+        None measures all that fit the task.
+    """
+
+    name: str
+    layout: Layout
+    grain: Grain = Grain(1, "d")  # noqa: RUF009 - frozen, so one instance serves all
+    grace: int = HOUR
+    clock: str = "wall"
+    labels_expected: int = DAY
+    absent_after: int | None = None
+    expected_share: float = 0.9
+    rules: tuple[Rule, ...] = ()
+    sinks: tuple[str, ...] = ()
+    reference_rows: Callable[[], pa.Table] | None = None
+    reference_source: str = ""
+    cutoff: float | str | Mapping[str, float | str] | None = None
+    owner: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    collect: int = COLLECT_TIME
+    metrics: tuple[str, ...] | None = None
+
+    @property
+    def measured(self) -> tuple[str, ...] | None:
+        """Names of the metrics that are read off states: the wanted ones and those the rules look at; None for all."""
+        if self.metrics is None:
+            return None
+        return tuple(sorted({*self.metrics, *(rule.metric for rule in self.rules), "label_share"}))

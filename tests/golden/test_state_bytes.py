@@ -1,0 +1,152 @@
+"""Stored bytes of states, built by hand from docs/formats/states.md: a change of format cannot pass unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+
+import numpy as np
+
+from choirmaster.states import BY_KIND, Calls, Confusion, Histogram, Losses, Moments, Scores
+from choirmaster.states.base import Part, State
+from choirmaster.states.calls import CALLS
+from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.histogram import CategoryPart, NumericPart
+from choirmaster.states.keys import StateKey
+from choirmaster.states.losses import LossPart
+from choirmaster.states.moments import MomentsPart
+from choirmaster.states.pack import pack, unpack
+from choirmaster.states.scores import ScorePart
+
+
+def part_id(kind: str, payload: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for one in (kind.encode(), payload):
+        digest.update(struct.pack("<Q", len(one)) + one)
+    return digest.digest()
+
+
+def state_bytes(kind: str, head: str, part: bytes, rest: str) -> bytes:
+    body = bytes.fromhex(head) + kind.encode() + part + bytes.fromhex(rest)
+    return b"CMS1" + body + struct.pack("<I", zlib.crc32(body))
+
+
+def check(state: State, part: Part, expected: bytes) -> None:
+    assert state.to_bytes().hex(" ") == expected.hex(" ")
+    assert type(state).from_bytes(expected, part) == state
+    assert state.digest() == hashlib.blake2b(expected, digest_size=16).hexdigest()
+
+
+def test_numeric_histogram() -> None:
+    part = NumericPart(np.array([0.0, 1.0, 2.0]), np.array([0, 1, 2, 0, 0, 0, 0]), 1)
+    payload = b"numeric" + struct.pack("<i3d7q", 1, 0.0, 1.0, 2.0, 0, 1, 2, 0, 0, 0, 0)
+    assert part.id == part_id("histogram/1", payload).hex()
+    state = Histogram.zero(part)
+    state.update(np.array([0.5, 0.5, 1.0, 2.5, -1.0, np.nan, np.nan, np.inf]))
+    # Cells: below 1, bins 2 and 1, above 1, missing 2, not finite 1, clipped 0. Tails at exponent 1: 0.5 above is 2^38
+    # units, 1 below is 2^39 units; neither fills a high word.
+    expected = state_bytes(
+        "histogram/1", "0b 07 02 06", part_id("histogram/1", payload),
+        "01 01 01 01 01 01  02 04 02 02 04 02  00 80 80 80 80 80 10  00 80 80 80 80 80 20",
+    )  # fmt: skip
+    check(state, part, expected)
+
+
+def test_categories() -> None:
+    part = CategoryPart(("a", "\u00e9"), np.array([200, 1, 0, 0]))
+    payload = b"categorical" + b"\x01\0\0\0a" + b"\x02\0\0\0\xc3\xa9" + struct.pack("<4q", 200, 1, 0, 0)
+    state = Histogram.zero(part)
+    state.update(np.array([1] * 150 + [3]))
+    check(state, part, state_bytes("histogram/1", "0b 04 00 02", part_id("histogram/1", payload), "02 02  ac 02 02"))
+
+
+def test_moments() -> None:
+    part = MomentsPart(0, 0.5, 0.25)
+    state = Moments.zero(part)
+    state.update(np.array([1.0, -3.0, 1e6]))
+    # Three rows; 1e6 clips x, 9 and 1e12 clip x^2. Sums: -2 is high word -2; 1 is high word 1.
+    expected = state_bytes("moments/1", "09 03 02 03", part_id("moments/1", struct.pack("<i2d", 0, 0.5, 0.25)),
+                           "01 01 01  06 02 04  03 00 02 00")  # fmt: skip
+    check(state, part, expected)
+
+
+def test_confusion() -> None:
+    part = ConfusionPart(("no", "yes"), 1, 0.5)
+    payload = b"\x02\0\0\0no\x03\0\0\0yes" + struct.pack("<id", 1, 0.5)
+    state = Confusion.zero(part)
+    state.update(np.array([0, 1, 1, 3]), np.array([0, 0, 1, 2]))
+    # Rows of three answers: cells 0, 3, 4 and the last, 11.
+    expected = state_bytes("confusion/1", "0b 0c 00 04", part_id("confusion/1", payload), "01 03 01 07  02 02 02 02")
+    check(state, part, expected)
+    back = Confusion.zero(part)
+    back.update(np.array([0]), np.array([0]))
+    less = Confusion.zero(part).subtract(back)  # a count of -1 is written 1
+    check(less, part, state_bytes("confusion/1", "0b 0c 00 01", part_id("confusion/1", payload), "01 01"))
+
+
+def test_scores() -> None:
+    edges, reference = np.array([0.0, 0.5, 1.1]), np.arange(18).reshape(3, 6)
+    part = ScorePart(edges, reference)
+    payload = struct.pack("<3d18q", *edges, *range(18))
+    state = Scores.zero(part)
+    state.update(np.array([0.0, 0.5, np.nan, 1.5]), np.array([0, 1, 2, 2]))
+    # Six cells for each label: cell 1 of the first, 2 of the second, 4 and 5 of the third.
+    expected = state_bytes("scores/1", "08 12 00 04", part_id("scores/1", payload), "02 07 08 01  02 02 02 02")
+    check(state, part, expected)
+
+
+def test_losses_of_numbers() -> None:
+    part = LossPart(True, 2)
+    state = Losses.zero(part)
+    state.update(np.array([3.0, np.nan]), np.array([1.0, 1.0]))
+    # e = 2 at exponent 2: 2^39 units; e^2 = 4 at exponent 4: 2^38; e^4 = 16 at 8: 2^36; y = 1 at 2: 2^38;
+    # y^2 = 1 at 4: 2^36.
+    expected = state_bytes(
+        "losses/1", "08 08 06 02", part_id("losses/1", b"\x01" + struct.pack("<i", 2)),
+        "01 01  02 02  00 80 80 80 80 80 20  00 80 80 80 80 80 20  00 80 80 80 80 80 10  00 80 80 80 80 80 04"
+        "00 80 80 80 80 80 10  00 80 80 80 80 80 04",
+    )  # fmt: skip
+    check(state, part, expected)
+
+
+def test_losses_of_classes() -> None:
+    part = LossPart(False)
+    state = Losses.zero(part)
+    state.update(np.array([[1.0], [0.0]]), np.array([1, 1]))
+    # The second row is as wrong as can be: 52 ln 2 = 36.04 nats and its square 1299.2; Brier 1 and 1, one high word.
+    high, low = int(state.sums[0, 0]), int(state.sums[0, 1])
+    assert (high << 40) + low == round(36.04365338911715 * 2**36)
+    assert state.sums[2:].tolist() == [[1, 0], [1, 0]]
+    assert state.counts.tolist() == [2, 0, 0, 0, 0, 0]
+    assert part.id == part_id("losses/1", b"\x00" + struct.pack("<i", 0)).hex()
+
+
+def test_calls() -> None:
+    assert CALLS.id == part_id("calls/1", b"32/37/ok,late,failed,invalid,quarantined,absent").hex()
+    state = Calls.zero(CALLS)
+    state.update(np.array([0, 0, 1]), np.array([40, 40, -1]), np.array([1, 0, 1]))
+    # 2 x 6 + 1,184 + 1 = 1,197 cells: calls ok and late (0, 1), rows ok and late (6, 7), bucket 40 (12 + 40 = 52).
+    expected = state_bytes("calls/1", "07 ad 09 00 05", bytes.fromhex(CALLS.id), "01 01 05 01 2d  02 02 04 02 02")
+    check(state, CALLS, expected)
+
+
+def test_a_state_without_rows() -> None:
+    part = ConfusionPart(("a",))
+    head = part_id("confusion/1", b"\x01\0\0\0a" + struct.pack("<i", -1) + np.float64("nan").tobytes())
+    check(Confusion.zero(part), part, state_bytes("confusion/1", "0b 06 00 00", head, ""))
+
+
+def test_pack() -> None:
+    part = ConfusionPart(("a",))
+    state = Confusion.zero(part)
+    state.update(np.array([0]), np.array([0]))
+    keys = [StateKey("b|%", "confusion/1"), StateKey("a", "confusion/1"), StateKey("zero", "confusion/1")]
+    blob = pack({keys[0]: state, keys[1]: state, keys[2]: Confusion.zero(part)})
+    body = state.to_bytes()
+    entry = b"".join(
+        bytes([len(text), len(body)]) + text + body for text in (b"a|*|||confusion/1", b"b%7C%25|*|||confusion/1")
+    )
+    assert blob[:4] == b"CMP1"
+    assert zlib.decompress(blob[4:]) == entry
+    assert unpack(b"CMP1" + zlib.compress(entry), dict.fromkeys(keys, part), BY_KIND) == dict.fromkeys(keys[:2], state)
