@@ -14,7 +14,7 @@ def numeric(
     x: NDArray[np.float64],
     group: NDArray[np.int64],
     edges: NDArray[np.float64],
-    first: NDArray[np.int64],
+    first: NDArray[np.int32],
     low: float,
     inverse: float,
     per_unit: float,

@@ -13,7 +13,7 @@ def scores(
     y: NDArray[np.int64],
     group: NDArray[np.int64],
     edges: NDArray[np.float64],
-    first: NDArray[np.int64],
+    first: NDArray[np.int32],
     low: float,
     inverse: float,
     cells: NDArray[np.int64],

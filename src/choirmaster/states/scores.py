@@ -46,7 +46,7 @@ class ScorePart(Part):
     @cached_property
     def grid(self) -> Grid:
         """The look-up grid of the edges."""
-        return grid(self.edges, 8192)
+        return grid(self.edges, 65_536)
 
 
 def score_part(p: Floats, y: Ints, cutoffs: tuple[float, ...] = ()) -> ScorePart:
