@@ -16,6 +16,7 @@ class Reason(StrEnum):
     ONE_CLASS_ONLY = "one_class_only"
     NO_POSITIVES = "no_positives"
     NO_PREDICTED_POSITIVES = "no_predicted_positives"
+    NO_PREDICTED_NEGATIVES = "no_predicted_negatives"
     ZERO_VARIANCE = "zero_variance"
     NO_REFERENCE = "no_reference"
     NO_CUTOFF = "no_cutoff"
@@ -34,6 +35,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.ONE_CLASS_ONLY: "only one class among the labels",
     Reason.NO_POSITIVES: "no positive among the labels",
     Reason.NO_PREDICTED_POSITIVES: "nothing was predicted positive",
+    Reason.NO_PREDICTED_NEGATIVES: "everything was predicted positive",
     Reason.ZERO_VARIANCE: "all values are equal",
     Reason.NO_REFERENCE: "there is no reference to compare with",
     Reason.NO_CUTOFF: "no cutoff turns the score into a class",

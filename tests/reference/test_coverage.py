@@ -46,19 +46,25 @@ def confusion(part: ConfusionPart, cells: np.ndarray) -> Confusion:
     return Confusion(part, table.reshape(-1), np.zeros((0, 2), np.int64))
 
 
-@pytest.mark.parametrize("name", ["accuracy", "precision", "recall", "f1"])
+OF_CLASSES = ("accuracy", "precision", "recall", "f1", "jaccard", "specificity", "negative_predictive_value",
+              "balanced_accuracy", "mcc", "kappa")  # fmt: skip
+AVERAGED = [(name, target) for name in OF_CLASSES[1:7] for target in ("micro", "weighted")]
+
+
 @pytest.mark.parametrize("task", ["two", "three"])
-def test_confusion(name: str, task: str) -> None:
+@pytest.mark.parametrize(("name", "target"), [*((name, "") for name in OF_CLASSES), *AVERAGED])
+def test_confusion(name: str, target: str, task: str) -> None:
     if task == "two":
         part, chances, n = ConfusionPart(("no", "yes"), 1, 0.5), np.array([0.6, 0.1, 0.12, 0.18]), 200
     else:
         part, n = ConfusionPart(("a", "b", "c")), 400
         chances = np.array([0.3, 0.05, 0.05, 0.04, 0.25, 0.05, 0.03, 0.07, 0.16])
-    truth = evaluate(BY_NAME[name], confusion(part, np.rint(chances * 1e12).astype(np.int64))).number
+    metric = BY_NAME[name]
+    truth = evaluate(metric, confusion(part, np.rint(chances * 1e12).astype(np.int64)), target=target).number
     assert truth is not None
     rng = np.random.default_rng(1)
     drawn = rng.multinomial(n, chances, RUNS)
-    share = np.mean([holds(evaluate(BY_NAME[name], confusion(part, one)), truth) for one in drawn])
+    share = np.mean([holds(evaluate(metric, confusion(part, one), target=target), truth) for one in drawn])
     assert LEAST <= share <= MOST
 
 

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from choirmaster.metrics.accuracy import ACCURACY
+from choirmaster.metrics.accuracy import ACCURACY, ERROR_RATE
+from choirmaster.metrics.balanced_accuracy import BALANCED_ACCURACY
 from choirmaster.metrics.base import FAMILIES, MACRO, Metric, evaluate, targets
 from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
 from choirmaster.metrics.errors import BIAS, MAE, R2, RMSE
 from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
 from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
+from choirmaster.metrics.jaccard import JACCARD
 from choirmaster.metrics.latency import LATENCY_P50, LATENCY_P90, LATENCY_P99
 from choirmaster.metrics.losses import BRIER, LOG_LOSS
+from choirmaster.metrics.mcc import KAPPA, MCC
+from choirmaster.metrics.negative_predictive_value import NEGATIVE_PREDICTIVE_VALUE
 from choirmaster.metrics.precision import PRECISION
-from choirmaster.metrics.recall import RECALL
+from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
 from choirmaster.metrics.roc_auc import ROC_AUC
 from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
+from choirmaster.metrics.specificity import FALSE_POSITIVE_RATE, SPECIFICITY
 
 METRICS: tuple[Metric, ...] = (
     ACCURACY,
     PRECISION,
     RECALL,
     F1,
+    ERROR_RATE,
+    BALANCED_ACCURACY,
+    SPECIFICITY,
+    FALSE_POSITIVE_RATE,
+    FALSE_NEGATIVE_RATE,
+    NEGATIVE_PREDICTIVE_VALUE,
+    JACCARD,
+    MCC,
+    KAPPA,
     ROC_AUC,
     LOG_LOSS,
     BRIER,

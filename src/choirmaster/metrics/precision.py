@@ -1,13 +1,13 @@
-"""Precision of the positive class; for several classes each one's and their mean."""
+"""Precision of the positive class; for several classes each one's and their means."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
-from choirmaster.metrics.pairs import class_targets, four, is_binary, macro, named, nothing, positive, ratio, share
+from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, value, value_for
 from choirmaster.states.confusion import Confusion
-from choirmaster.values import Kind, Reason, Value, undefined
+from choirmaster.values import Kind, Reason, Value
+
+_TP_OF_PREDICTED = Ratio((1, 0, 0, 0), (0, 0, 1, 0), Reason.NO_PREDICTED_POSITIVES)
 
 
 def precision(state: Confusion) -> Value:
@@ -17,33 +17,18 @@ def precision(state: Confusion) -> Value:
                  classes among labels or answers, where one that was never predicted counts 0
     Range        [0, 1]; higher is better
     Undefined    no_rows, no_labels, all_missing, no_predicted_positives
+    Interval     Wilson; of means the delta method over the whole table
     """
-    return nothing(state) or (_of(state, positive(state)) if is_binary(state) else _macro(state))
+    return value(state, _TP_OF_PREDICTED)
 
 
 def precision_for(state: Confusion, target: str) -> Value:
-    """Return the precision of one class against all others."""
-    return nothing(state) or _of(state, named(state, target))
-
-
-def _of(state: Confusion, index: int) -> Value:
-    hits, false_alarms, _ = four(state, index)
-    if not hits + false_alarms:
-        return undefined(Reason.NO_PREDICTED_POSITIVES, kind=Kind.REALIZED, n=int(state.matrix.sum()))
-    return share(hits, hits + false_alarms)
-
-
-def _macro(state: Confusion) -> Value:
-    table = state.matrix.astype(np.float64)
-    hits, predicted = np.diag(table), table.sum(axis=0)
-    numbers = ratio(hits, predicted)
-    by_column = -ratio(hits, predicted**2)
-    return macro(state, numbers, by_column[None, :] + np.diag(ratio(np.ones(len(hits)), predicted)))
+    """Return the precision of one class against all others, ``micro`` or ``weighted``."""
+    return value_for(state, _TP_OF_PREDICTED, target)
 
 
 PRECISION = Metric(
     "precision", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
-    "TP / (TP + FP); several classes: each, and the mean over those that occur",
-    "Wilson; of the mean: delta method over the whole table", "textbook", precision, Kind.REALIZED,
-    precision_for, class_targets,
+    f"TP / (TP + FP); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "textbook", precision, Kind.REALIZED,
+    precision_for, averaged,
 )  # fmt: skip

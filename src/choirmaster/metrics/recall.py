@@ -1,13 +1,13 @@
-"""Recall of the positive class; for several classes each one's and their mean."""
+"""Recall of the positive class and its complement; for several classes each one's and their means."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
-from choirmaster.metrics.pairs import class_targets, four, is_binary, macro, named, nothing, positive, ratio, share
+from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, complement, value, value_for
 from choirmaster.states.confusion import Confusion
-from choirmaster.values import Kind, Reason, Value, undefined
+from choirmaster.values import Kind, Reason, Value
+
+_TP_OF_LABELLED = Ratio((1, 0, 0, 0), (0, 1, 0, 0), Reason.NO_POSITIVES)
 
 
 def recall(state: Confusion) -> Value:
@@ -17,33 +17,39 @@ def recall(state: Confusion) -> Value:
                  classes among labels or answers, where one without a label counts 0
     Range        [0, 1]; higher is better
     Undefined    no_rows, no_labels, all_missing, no_positives
+    Interval     Wilson; of means the delta method over the whole table
     """
-    return nothing(state) or (_of(state, positive(state)) if is_binary(state) else _macro(state))
+    return value(state, _TP_OF_LABELLED)
 
 
 def recall_for(state: Confusion, target: str) -> Value:
-    """Return the recall of one class."""
-    return nothing(state) or _of(state, named(state, target))
+    """Return the recall of one class, ``micro`` or ``weighted``."""
+    return value_for(state, _TP_OF_LABELLED, target)
 
 
-def _of(state: Confusion, index: int) -> Value:
-    hits, _, misses = four(state, index)
-    if not hits + misses:
-        return undefined(Reason.NO_POSITIVES, kind=Kind.REALIZED, n=int(state.matrix.sum()))
-    return share(hits, hits + misses)
+def false_negative_rate(state: Confusion) -> Value:
+    """Share of the positive rows that were not predicted positive.
+
+    Definition   FN / (TP + FN) = 1 - recall, of a class and of each mean
+    Range        [0, 1]; lower is better
+    Undefined    no_rows, no_labels, all_missing, no_positives
+    Interval     that of recall, turned round
+    """
+    return complement(recall(state))
 
 
-def _macro(state: Confusion) -> Value:
-    table = state.matrix.astype(np.float64)
-    hits, labelled = np.diag(table), table.sum(axis=1)
-    numbers = ratio(hits, labelled)
-    by_row = -ratio(hits, labelled**2)
-    return macro(state, numbers, by_row[:, None] + np.diag(ratio(np.ones(len(hits)), labelled)))
+def false_negative_rate_for(state: Confusion, target: str) -> Value:
+    """Return the false negative rate of one class, ``micro`` or ``weighted``."""
+    return complement(recall_for(state, target))
 
 
 RECALL = Metric(
     "recall", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
-    "TP / (TP + FN); several classes: each, and the mean over those that occur",
-    "Wilson; of the mean: delta method over the whole table", "textbook", recall, Kind.REALIZED,
-    recall_for, class_targets,
+    f"TP / (TP + FN); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "textbook", recall, Kind.REALIZED,
+    recall_for, averaged,
+)  # fmt: skip
+FALSE_NEGATIVE_RATE = Metric(
+    "false_negative_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
+    "FN / (TP + FN) = 1 - recall, of a class and of each mean", "that of recall, turned round", "textbook",
+    false_negative_rate, Kind.REALIZED, false_negative_rate_for, averaged,
 )  # fmt: skip

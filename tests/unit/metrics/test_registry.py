@@ -96,7 +96,7 @@ def test_sides_of_different_parts_do_not_compare() -> None:
 def test_targets() -> None:
     two, three = (Confusion.zero(part) for part in PARTS["confusion/1"][:2])
     assert targets(BY_NAME["f1"], two) == ("",)
-    assert targets(BY_NAME["f1"], three) == ("macro", "a", "b", "c")
+    assert targets(BY_NAME["f1"], three) == ("macro", "micro", "weighted", "a", "b", "c")
     assert targets(BY_NAME["accuracy"], three) == ("",)
     three.update(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 1]))
     assert evaluate(BY_NAME["recall"], three, target="c").number == 0.5
