@@ -31,6 +31,7 @@ from choirmaster.times import Grain, Window
 Slot = tuple[Window, str]  # window and segment
 Aside = dict[StateKey, Sparse]
 OPEN_BYTES = 24 << 20  # of open dense states for each thread; D16 allows 64 MiB
+GATHER_BYTES = 8 << 20  # of counts gathered over batches that fall into the same windows
 OTHER_SEGMENT = "%other"
 
 
@@ -127,6 +128,30 @@ class _Shared:
                 self.progress(self.rows)
 
 
+@dataclass
+class Gathered:
+    """Counts of at most 2^20 rows in the same windows, not yet added to their states."""
+
+    slots: list[Slot] = field(default_factory=list)
+    rows: int = 0
+    held: dict[StateKey, tuple[Ints, Ints]] = field(default_factory=dict)
+
+    def add(self, rows: int, counted: Iterable[Counted]) -> None:
+        """Add the counts of a batch."""
+        self.rows += rows
+        for key, counts, units in counted:
+            if key in self.held:
+                before = self.held[key]
+                np.add(before[0], counts, out=before[0])
+                np.add(before[1], units, out=before[1])
+            else:
+                self.held[key] = (counts, units)
+
+    def counted(self) -> Iterator[Counted]:
+        """Yield the counts in the form of a batch."""
+        return ((key, counts, units) for key, (counts, units) in self.held.items())
+
+
 class Accumulator:
     """States of one thread: dense while a window is in use, put aside sparsely when others push it out."""
 
@@ -135,6 +160,7 @@ class Accumulator:
         self.open: OrderedDict[Slot, States] = OrderedDict()
         self.aside: dict[Slot, Aside] = {}
         self.rows = self.untimed = 0
+        self._gathered = Gathered()
         self._whole, self._sliced = plan.keys(segmented=False), plan.keys(segmented=True)
         self._slot_bytes = 8 * sum(plan.parts[key].cells for key in self._whole) or 1
 
@@ -156,7 +182,11 @@ class Accumulator:
         inside = (assigned.index >= first) & (assigned.index < first + windows)
         group = assigned.index if windows == len(assigned.windows) else np.where(inside, assigned.index - first, -1)
         slots = [(window, "") for window in assigned.windows[first : first + windows]]
-        self._add(slots, count_batch(source, self._whole, group, windows, self.kernels))
+        counted = count_batch(source, self._whole, group, windows, self.kernels)
+        if windows * self._slot_bytes <= GATHER_BYTES:
+            self._gather(slots, source.batch.num_rows, counted)
+        else:
+            self._add(slots, counted)
         for name in self.plan.layout.segments:
             codes, names = segment_codes(source, name, self.plan)
             inner = np.where(group >= 0, group * len(names) + codes, -1)
@@ -165,6 +195,20 @@ class Accumulator:
             kept = used[offset:]
             inner_slots = [(slots[code // len(names)][0], names[code % len(names)]) for code in kept]
             self._add(inner_slots, count_batch(source, self._sliced, dense - offset, len(kept), self.kernels))
+
+    def _gather(self, slots: list[Slot], rows: int, counted: Iterable[Counted]) -> None:
+        """Hold counts back while batches fall into the same windows: adding to a state checks every cell."""
+        held = self._gathered
+        if held.slots != slots or held.rows + rows > MAX_ROWS_BEFORE_CARRY:
+            self.finish()
+            held = self._gathered = Gathered(slots)
+        held.add(rows, counted)
+
+    def finish(self) -> None:
+        """Add what was gathered to the states."""
+        held, self._gathered = self._gathered, Gathered()
+        if held.slots:
+            self._add(held.slots, held.counted())
 
     def _add(self, slots: list[Slot], counted: Iterable[Counted]) -> None:
         targets = [self._states(slot) for slot in slots]
@@ -208,6 +252,7 @@ def _joined(accumulators: list[Accumulator], plan: Plan) -> Scan:
     """Add up what the threads found; a window that lies aside anywhere stays aside."""
     out = Scan()
     for one in accumulators:
+        one.finish()
         out.rows += one.rows
         out.untimed += one.untimed
         for slot, aside in one.aside.items():

@@ -43,7 +43,14 @@ def assign(grain: Grain | int | None, times: Ints, first_row: int) -> Assigned:
     known = (times >= EARLIEST) & (times <= LATEST)
     if not known.any():
         return Assigned([], np.full(len(times), -1, np.int64))
-    borders = _borders(grain, times[known])
+    whole = bool(known.all())
+    inside = times if whole else times[known]
+    first, last = int(inside.min()), int(inside.max())
+    if whole and last - first <= DAY:  # rows often come in order of time, many batches to a window
+        span = edges(grain, first, last)
+        if len(span) == 2:
+            return Assigned([Window(int(span[0]), int(span[1]))], np.zeros(len(times), np.int64))
+    borders = _borders(grain, inside)
     number = np.searchsorted(borders, times, side="right") - 1
     kept, index = np.unique(number[known], return_inverse=True)
     out = np.full(len(times), -1, np.int64)
