@@ -61,8 +61,9 @@ def test_counts_and_sums_beyond_their_range_are_refused() -> None:
     state.counts[0] = 2**62 - 1
     with pytest.raises(StateMismatch, match="beyond 2\\^62"):
         state.merge(state)
+    state.update(np.array([1.0]))  # an update adds at most 2^20, a quarter of 2^62 below what an integer holds
     with pytest.raises(StateMismatch, match="beyond 2\\^62"):
-        state.update(np.array([1.0]))
+        state.merge(Moments.zero(UNIT))
     full = Moments.zero(UNIT)
     full.sums[0] = 2**62 - 1, 0
     with pytest.raises(StateMismatch, match="beyond 2\\^102"):

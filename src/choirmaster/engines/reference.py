@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,19 @@ def build_reference(
     batch = _one_batch(table)
     labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
     parts: dict[StateKey, Part] = {}
+    subjects: dict[tuple[str, str], list[StateKey]] = {}
     for key in wanted(layout):
-        parts[key] = _part(batch, layout, key, parts, labels, cutoff, exact)
+        subjects.setdefault((key.series, key.feature), []).append(key)
+
+    def build(keys: list[StateKey]) -> dict[StateKey, Part]:
+        built: dict[StateKey, Part] = {}
+        for key in keys:
+            built[key] = _part(batch, layout, key, built, labels, cutoff, exact)
+        return built
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # sorting columns, which is most of it, runs side by side
+        for built in pool.map(build, subjects.values()):
+            parts |= built
     segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
     states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
     return Reference(layout, parts, states, segments, source, table.num_rows, comparable)

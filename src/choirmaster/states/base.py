@@ -67,11 +67,6 @@ def per_unit(exponent: int) -> float:
     return 2.0 ** (UNIT_BITS - exponent)
 
 
-def carry(units: Ints) -> Ints:
-    """Turn unit sums (..., ) into (..., 2) high and low words, low in [0, 2^40)."""
-    return np.stack([units >> UNIT_BITS, units & ((1 << UNIT_BITS) - 1)], axis=-1)
-
-
 def slices(n: int) -> Iterator[slice]:
     """Cut n rows into pieces that can be summed before a carry.
 
@@ -113,10 +108,13 @@ class State:
         return cls(part, np.zeros(part.cells, np.int64), np.zeros((len(part.exponents), 2), np.int64))
 
     def add(self, counts: Ints, units: Ints) -> None:
-        """Add counts and unit sums of at most 2^20 rows in place."""
-        self.counts = _checked(np.add, self.counts, counts)
+        """Add counts and unit sums of at most 2^20 rows in place; so few cannot take a checked state out of range."""
+        np.add(self.counts, counts, out=self.counts)
         if len(units):
-            self.sums = _normal(self.sums + carry(units))
+            high, low = self.sums[:, 0], self.sums[:, 1]
+            low += units
+            high += low >> UNIT_BITS
+            low &= (1 << UNIT_BITS) - 1
 
     def merge(self, other: Self) -> Self:
         """Return the state of both sets of rows together."""
