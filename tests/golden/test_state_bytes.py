@@ -7,6 +7,7 @@ import struct
 import zlib
 
 import numpy as np
+import pytest
 
 from choirmaster.states import BY_KIND, Calls, Confusion, Histogram, Losses, Moments, Scores
 from choirmaster.states.base import Part, State
@@ -108,6 +109,23 @@ def test_losses_of_numbers() -> None:
         "00 80 80 80 80 80 10  00 80 80 80 80 80 04",
     )  # fmt: skip
     check(state, part, expected)
+
+
+def test_relative_losses() -> None:
+    part = LossPart(True, 2, relative=True, centre=0.5, spread=1)
+    state = Losses.zero(part)
+    state.update(np.array([3.0, 1.0, -1.0]), np.array([1.0, 0.0, 1.0]))
+    payload = b"\x01" + struct.pack("<i", 2) + struct.pack("<di", 0.5, 1)
+    assert part.id == part_id("losses/1", payload).hex()
+    # Three rows; one label 0, one negative answer, two e^4 of 16 and one of 1 in range. |e / y| is 2 and 2: 2^32 units.
+    assert state.counts.tolist() == [3, *[0] * 19, 1, 1]
+    assert state.sums[6:10].tolist() == [[0, 2**32], [0, 2**23], [5, 0], [9, 0]]
+    assert state.total(10) == pytest.approx(2 * np.log(2) ** 2, abs=2**-34)
+    # d = 1/2, -1/2, 1/2; e = 2, 1, -2: e^2 d sums to 7/2, e^2 d^2 to 9/4.
+    assert [state.total(k) for k in range(12, 18)] == [0.5, 0.75, 0.125, 0.1875, 3.5, 2.25]
+    data = state.to_bytes()
+    assert data[4:8] == bytes.fromhex("08 16 12 03")
+    assert Losses.from_bytes(data, part) == state
 
 
 def test_losses_of_classes() -> None:

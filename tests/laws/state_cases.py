@@ -14,7 +14,7 @@ from choirmaster.states import BY_KIND, Part, State
 from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.histogram import category_part, numeric_part
-from choirmaster.states.losses import LossPart
+from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.scores import score_part
 
@@ -73,6 +73,7 @@ CASES = (
     Case("losses of three", LossPart(False), _row(chance, chance, chance, st.integers(-1, 2)), (F, F, F, WHOLE),
          kernels=True, wide=3),
     Case("losses of numbers", LossPart(True, 3), _row(number, number), (F, F), kernels=True),
+    Case("relative losses", number_part(X), _row(number, number), (F, F), kernels=True),
     Case("calls", CALLS, _row(st.integers(0, 5), st.integers(-1, 1 << 45), st.integers(0, 1)), (WHOLE, WHOLE, WHOLE)),
 )  # fmt: skip
 NAMES = [case.name for case in CASES]

@@ -22,7 +22,7 @@ from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.cutoff import best_f1
 from choirmaster.states.histogram import NumericPart, category_part, numeric_part
 from choirmaster.states.keys import StateKey
-from choirmaster.states.losses import LossPart
+from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.reference import Reference
 from choirmaster.states.scores import ScorePart, reference_scores, score_part
@@ -102,7 +102,7 @@ def _part(
     labelled = col.floats(batch, "label")
     if not np.isfinite(labelled).any():  # labels come later: the answers are of their size
         labelled = np.concatenate([col.answers(batch, layout, one)[:, 0] for one in layout.series])
-    return LossPart(numbers=True, exponent=scale_exponent(labelled))
+    return number_part(labelled)
 
 
 def _feature_part(

@@ -12,6 +12,7 @@ from choirmaster.kernels.locate import cell, locate
 from choirmaster.kernels.log import natural_log
 from choirmaster.kernels.losses import add_units, class_losses, number_losses
 from choirmaster.kernels.numeric import numeric
+from choirmaster.kernels.relative import relative_losses
 from choirmaster.kernels.scores import scores
 
 
@@ -23,7 +24,8 @@ class Kernels:
     scores: Callable[..., None]
     class_losses: Callable[..., None]
     number_losses: Callable[..., None]
+    relative_losses: Callable[..., None]
 
 
-PLAIN = Kernels(numeric, scores, class_losses, number_losses)
+PLAIN = Kernels(numeric, scores, class_losses, number_losses, relative_losses)
 HELPERS: tuple[Callable[..., object], ...] = (cell, locate, natural_log, add_units)  # compiled into their callers

@@ -6,7 +6,7 @@ from choirmaster.metrics.accuracy import ACCURACY, ERROR_RATE
 from choirmaster.metrics.balanced_accuracy import BALANCED_ACCURACY
 from choirmaster.metrics.base import FAMILIES, MACRO, Metric, evaluate, targets
 from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
-from choirmaster.metrics.errors import BIAS, MAE, R2, RMSE
+from choirmaster.metrics.errors import BIAS, MAE, MSE, R2, RMSE
 from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
 from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
@@ -17,6 +17,7 @@ from choirmaster.metrics.mcc import KAPPA, MCC
 from choirmaster.metrics.negative_predictive_value import NEGATIVE_PREDICTIVE_VALUE
 from choirmaster.metrics.precision import PRECISION
 from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
+from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
 from choirmaster.metrics.roc_auc import ROC_AUC
 from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
@@ -40,9 +41,14 @@ METRICS: tuple[Metric, ...] = (
     LOG_LOSS,
     BRIER,
     MAE,
+    MSE,
     RMSE,
     BIAS,
     R2,
+    MAPE,
+    SMAPE,
+    MSLE,
+    RMSLE,
     PSI,
     JENSEN_SHANNON,
     KS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from choirmaster.metrics.base import NUMBERS, QUALITY, Metric
-from choirmaster.metrics.intervals import Bounds, mean_interval
+from choirmaster.metrics.intervals import Bounds, Z, mean_interval
 from choirmaster.metrics.losses import mean, nothing
 from choirmaster.states import losses as at
 from choirmaster.states.losses import Losses
@@ -54,29 +54,75 @@ def rmse(state: Losses) -> Value:
     return Value(math.sqrt(total / state.n), *bounds, n=state.n, kind=Kind.REALIZED)
 
 
+def mse(state: Losses) -> Value:
+    """Mean squared error.
+
+    Definition   (1/n) sum_i (f_i - y_i)^2, over rows with a finite label and answer
+    Undefined    no_labels, all_missing, out_of_range
+    Interval     normal, from the sum of fourth powers; none below two rows
+    """
+    value = mean(state, at.SQUARED, at.FOURTH, numbers=True)
+    if value.number is None:
+        return value
+    lower = None if value.lower is None else max(0.0, value.lower)
+    return Value(max(value.number, 0.0), lower, value.upper, n=value.n, kind=value.kind)
+
+
 def r2(state: Losses) -> Value:
     """Share of the labels' variance that the answers explain.
 
     Definition   1 - sum (f_i - y_i)^2 / sum (y_i - mean y)^2, over rows with a finite label and answer
     Range        up to 1; 0 is as good as the labels' own mean; higher is better
     Undefined    no_labels, all_missing, out_of_range, too_few_rows (below two), zero_variance
-    Interval     none is known from these sums
+    Interval     delta method: with q = 1 - r2, the variance is sum (e_i^2 - q (y_i - mean y)^2)^2 / (n (n - 1) S^2),
+                 S the variance of the labels; none below three rows, or where a power of a label lies out of range
+    State        losses/1, the labels counted from the reference's mean
+    Source       the ratio estimator of Cochran 1977, Sampling Techniques, 6.4
     """
-    missing = nothing(state, at.SQUARED, at.LABEL, at.LABEL_SQUARED, numbers=True)
+    missing = nothing(state, at.SQUARED, *(_labels(state)), numbers=True)
     if missing:
         return missing
     if state.n < 2:
         return undefined(Reason.TOO_FEW_ROWS, kind=Kind.REALIZED, n=state.n)
-    spread = state.total(at.LABEL_SQUARED) - state.total(at.LABEL) ** 2 / state.n
-    noise = 4.0 * state.n * 2.0 ** (2 * state.part.exponents[at.LABEL] - 40)
+    first, second = _labels(state)
+    spread = state.total(second) - state.total(first) ** 2 / state.n
+    noise = 4.0 * state.n * 2.0 ** (2 * state.part.exponents[first] - 40)
     if spread <= noise:
         return undefined(Reason.ZERO_VARIANCE, kind=Kind.REALIZED, n=state.n)
-    return Value(1.0 - state.total(at.SQUARED) / spread, n=state.n, kind=Kind.REALIZED)
+    lost = max(state.total(at.SQUARED), 0.0) / spread
+    return Value(1.0 - lost, *_r2_interval(state, lost, spread), n=state.n, kind=Kind.REALIZED)
+
+
+def _labels(state: Losses) -> tuple[int, int]:
+    """Return the sums of labels and of their squares: counted from the centre where they are kept and complete."""
+    if state.part.relative and not state.clipped(at.D1) and not state.clipped(at.D2):
+        return at.D1, at.D2
+    return at.LABEL, at.LABEL_SQUARED
+
+
+_CROSSED = (at.FOURTH, at.D1, at.D2, at.D3, at.D4, at.SQUARED_D1, at.SQUARED_D2)
+
+
+def _r2_interval(state: Losses, lost: float, spread: float) -> Bounds:
+    n = state.n
+    if n < 3 or not state.part.relative or any(state.clipped(one) for one in _CROSSED):
+        return None, None
+    fourth, d1, d2, d3, d4, squared_d1, squared_d2 = (state.total(one) for one in _CROSSED)
+    shift = d1 / n
+    crossed = squared_d2 - 2.0 * shift * squared_d1 + shift**2 * state.total(at.SQUARED)
+    kurtosis = d4 - 4.0 * shift * d3 + 6.0 * shift**2 * d2 - 4.0 * shift**3 * d1 + n * shift**4
+    squares = max(fourth - 2.0 * lost * crossed + lost**2 * kurtosis, 0.0)
+    half = Z * math.sqrt(squares * n / (n - 1)) / spread
+    return 1.0 - lost - half, min(1.0 - lost + half, 1.0)
 
 
 MAE = Metric(
     "mae", "losses/1", QUALITY, NUMBERS, "lower", "unit of the label", "mean of |answer - label|",
     "normal, from the sum of squares", "textbook", mae, Kind.REALIZED,
+)  # fmt: skip
+MSE = Metric(
+    "mse", "losses/1", QUALITY, NUMBERS, "lower", "squared unit of the label", "mean of (answer - label)^2",
+    "normal, from the sum of fourth powers", "textbook", mse, Kind.REALIZED,
 )  # fmt: skip
 RMSE = Metric(
     "rmse", "losses/1", QUALITY, NUMBERS, "lower", "unit of the label", "root of the mean of (answer - label)^2",
@@ -88,5 +134,5 @@ BIAS = Metric(
 )  # fmt: skip
 R2 = Metric(
     "r2", "losses/1", QUALITY, NUMBERS, "higher", "ratio", "1 - sum of squared errors / sum of squares of the label",
-    "none", "textbook", r2, Kind.REALIZED,
+    "delta method", "textbook", r2, Kind.REALIZED,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from choirmaster.states import BY_KIND, Confusion, Histogram, Moments, State
 from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.histogram import category_part, numeric_part, reference_histogram
-from choirmaster.states.losses import LossPart
+from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.scores import reference_scores, score_part
 from choirmaster.values import Kind, Reason, Value
@@ -25,7 +25,7 @@ PARTS = {
     "moments/1": [moments_part(X, 0)],
     "confusion/1": [ConfusionPart(("no", "yes"), 1, 0.5), ConfusionPart(("a", "b", "c")), ConfusionPart(("a", "b"))],
     "scores/1": [score_part(X, np.arange(50) % 3), score_part(np.array([]), np.array([], np.int64))],
-    "losses/1": [LossPart(False), LossPart(True, 0)],
+    "losses/1": [LossPart(False), LossPart(True, 0), number_part(X)],
     "calls/1": [CALLS],
 }
 each = pytest.mark.parametrize("metric", METRICS, ids=[one.name for one in METRICS])
