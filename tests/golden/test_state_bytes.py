@@ -119,7 +119,7 @@ def test_relative_losses() -> None:
     assert part.id == part_id("losses/1", payload).hex()
     # Three rows; one label 0, one negative answer, two e^4 of 16 and one of 1 in range. |e / y| is 2 and 2: 2^32 units.
     assert state.counts.tolist() == [3, *[0] * 19, 1, 1]
-    assert state.sums[6:10].tolist() == [[0, 2**32], [0, 2**23], [5, 0], [9, 0]]
+    assert state.sums[6:10].tolist() == [[0, 2**32], [0, 2**33], [5, 0], [9, 0]]
     assert state.total(10) == pytest.approx(2 * np.log(2) ** 2, abs=2**-34)
     # d = 1/2, -1/2, 1/2; e = 2, 1, -2: e^2 d sums to 7/2, e^2 d^2 to 9/4.
     assert [state.total(k) for k in range(12, 18)] == [0.5, 0.75, 0.125, 0.1875, 3.5, 2.25]

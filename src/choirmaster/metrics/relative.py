@@ -21,7 +21,7 @@ def mape(state: Losses) -> Value:
     Range        [0, 4096]; 0 is best; lower is better
     Undefined    no_labels, all_missing, out_of_range (an error of more than 4,096 times the label), too_few_rows
                  (every label is 0)
-    Interval     normal, from the sum of squares; none below two rows
+    Interval     normal, from the sum of squares; none below two rows, or where an error is above 64 times the label
     State        losses/1; each row's share is rounded to 2^-30
     Source       Makridakis 1993, International Journal of Forecasting 9(4), 527-529. Some divide by a small number
                  where the label is 0, which lets that one row decide.
@@ -50,7 +50,7 @@ def msle(state: Losses) -> Value:
     Range        [0, 256]; 0 is best; lower is better
     Undefined    no_labels, all_missing, out_of_range (the two differ by more than e^16), too_few_rows (no row is
                  without a negative number)
-    Interval     normal, from the sum of squares; none below two rows
+    Interval     normal, from the sum of squares; none below two rows, or where the two differ by more than e^5
     State        losses/1; each row's square is rounded to 2^-34
     Source       textbook; scikit-learn's mean_squared_log_error, which refuses negative numbers
     """

@@ -16,7 +16,7 @@ ERROR, ABSOLUTE, SQUARED, FOURTH, LABEL, LABEL_SQUARED = range(6)
 APE, APE_SQUARED, SAPE, SAPE_SQUARED, LOG_SQUARED, LOG_FOURTH = range(6, 12)
 D1, D2, D3, D4, SQUARED_D1, SQUARED_D2 = range(12, 18)  # powers of the label less the centre, and of it with e^2
 _CLASS_EXPONENTS = (4, 10, 0, 0)  # log loss reaches 36.05 = -ln 2^-52, its square 1,300
-_RELATIVE_EXPONENTS = (10, 20, 0, 0, 6, 12)  # errors up to 4,096 times the label; e^16 between answer and label
+_RELATIVE_EXPONENTS = (10, 10, 0, 0, 6, 8)  # errors up to 4,096 times the label; e^16 between answer and label
 
 
 @dataclass(frozen=True, eq=False)
