@@ -6,16 +6,19 @@ rows, requests, files and frames are measured by the same code.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
 
+from choirmaster.errors import SchemaError
 from choirmaster.ids import escape
 from choirmaster.values import FUSED
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 TEXT = pa.dictionary(pa.int32(), pa.string())
+MAX_CROSSED = 4  # columns of one cross
 
 
 class Task(StrEnum):
@@ -95,6 +98,28 @@ def tag_column(tag: str) -> str:
     return f"tag.{escape(tag)}"
 
 
+def split_segments(
+    declared: Sequence[str | Sequence[str]], *, where: str = "$.segments"
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the columns to slice by alone, and the crosses, each with its columns in order of name.
+
+    >>> split_segments(["carrier", ["origin", "carrier"]])
+    (('carrier',), (('carrier', 'origin'),))
+    """
+    single = [one for one in declared if isinstance(one, str)]
+    crosses = []
+    for number, one in enumerate(declared):
+        if isinstance(one, str):
+            continue
+        names = tuple(sorted({str(name) for name in one}))
+        texts = all(isinstance(name, str) for name in one)
+        if not texts or not 2 <= len(names) == len(one) <= MAX_CROSSED:
+            raise SchemaError("cannot cross these columns", where=f"{where}[{number}]", got=", ".join(map(str, one)),
+                              expected=f"2 to {MAX_CROSSED} different columns")  # fmt: skip
+        crosses.append(names)
+    return tuple(dict.fromkeys(single)), tuple(dict.fromkeys(crosses))
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesSpec:
     """One series: a member or the fused answer, and what its numbers mean."""
@@ -122,6 +147,8 @@ class Layout:
         Columns to slice by; each is a feature or becomes a ``tag.<name>`` column.
     value : bool
         Whether rows carry a ``value`` column (money).
+    crosses : tuple of tuple of str
+        Columns to slice by together, such as ``("carrier", "origin")``.
     """
 
     task: Task
@@ -132,6 +159,7 @@ class Layout:
     categorical: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     value: bool = False
+    crosses: tuple[tuple[str, ...], ...] = ()
 
     @property
     def members(self) -> tuple[SeriesSpec, ...]:
@@ -144,9 +172,14 @@ class Layout:
         return self.numeric + self.categorical
 
     @property
+    def sliced(self) -> tuple[str, ...]:
+        """Every column that rows are sliced by, alone or crossed with others."""
+        return tuple(dict.fromkeys([*self.segments, *(name for cross in self.crosses for name in cross)]))
+
+    @property
     def tags(self) -> tuple[str, ...]:
-        """Segments that are not features."""
-        return tuple(name for name in self.segments if name not in self.features)
+        """Columns to slice by that are not features."""
+        return tuple(name for name in self.sliced if name not in self.features)
 
     def output_columns(self, series: SeriesSpec) -> tuple[str, ...]:
         """Return the canonical columns that hold a series' answer."""

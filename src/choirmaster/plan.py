@@ -27,12 +27,15 @@ class Plan:
         Windows of time, of so many rows, or all in one.
     segments : mapping
         Segment column to the values kept, as the reference has them; all others count in ``%other``.
+    crosses : mapping
+        Crossed columns to the segment keys kept; all others count in the cross's own ``%other``.
     """
 
     layout: Layout
     parts: Mapping[StateKey, Part]
     grain: Grain | int | None
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    crosses: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def keys(self, *, segmented: bool) -> tuple[StateKey, ...]:
         """Return what is kept for all rows, or only what is kept for each segment (series, without calls)."""
@@ -77,4 +80,4 @@ def plan_for(reference: Reference, grain: Grain | int | None, *, calls: bool) ->
     parts = dict(reference.parts)
     if calls:
         parts |= {StateKey(one.name, "calls/1"): CALLS for one in reference.layout.members}
-    return Plan(reference.layout, parts, grain, reference.segments)
+    return Plan(reference.layout, parts, grain, reference.segments, reference.crosses)

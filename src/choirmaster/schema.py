@@ -21,6 +21,7 @@ from choirmaster.layout import (
     feature_column,
     probability_column,
     series_prefix,
+    split_segments,
     tag_column,
     value_column,
 )
@@ -60,6 +61,7 @@ class SeriesColumns:
 
     output: Output
     columns: Mapping[str, str]  # {"": column} or {class: column}
+    version: str | None = None  # column that says which version answered
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -73,7 +75,8 @@ class Schema:
     label : str, optional
         Column of true labels; empty cells are labels that have not arrived.
     members : dict or list, optional
-        ``{member: column}``; a column may also be ``{class: column}`` or ``{"output": ..., "columns": ...}``.
+        ``{member: column}``; a column may also be ``{class: column}`` or ``{"output": ..., "columns": ...}``, and
+        there ``"version"`` names a column that says which version of the member answered.
     prediction : str, optional
         One model's column, in place of ``members``. Measuring needs one of the two; training needs neither.
     fused : str or dict, optional
@@ -90,7 +93,8 @@ class Schema:
         Columns to watch for drift; by default every column without another role, and the segments. ``numeric`` and
         ``categorical`` declare their type; the rest follow the column's stored type.
     time, timezone, id, segments, value
-        Further roles. A naive time is taken in ``timezone``.
+        Further roles. A naive time is taken in ``timezone``. A segment is a column, or a list of columns whose values
+        are crossed: ``["carrier", ["carrier", "origin"]]``.
     cutoff : float or dict or "auto", optional
         Score from which a row counts as positive; 0.5 where not given.
 
@@ -116,6 +120,7 @@ class Schema:
     timezone: str
     id: str | None
     segments: tuple[str, ...]
+    crosses: tuple[tuple[str, ...], ...]
     value: str | None
     cutoff: float | Mapping[str, float] | str | None
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -139,7 +144,7 @@ class Schema:
         time: str | None = None,
         timezone: str = "UTC",
         id: str | None = None,  # the role's own name
-        segments: Sequence[str] = (),
+        segments: Sequence[str | Sequence[str]] = (),
         value: str | None = None,
         cutoff: float | Mapping[str, float] | str | None = None,
         notes: Sequence[str] = (),
@@ -162,7 +167,9 @@ class Schema:
         put(self, "time", time)
         put(self, "timezone", timezone)
         put(self, "id", id)
-        put(self, "segments", tuple(segments))
+        single, crosses = split_segments(segments)
+        put(self, "segments", single)
+        put(self, "crosses", crosses)
         put(self, "value", value)
         put(self, "cutoff", cutoff)
         put(self, "notes", tuple(notes))
@@ -188,7 +195,13 @@ class Schema:
         series = [*self.members.values(), *([self.fused] if self.fused else [])]
         names = [column for one in series for column in one.columns.values()]
         names += [name for name in (self.label, self.time, self.id, self.value) if name]
-        return tuple(dict.fromkeys([*names, *self.segments]))
+        names += [one.version for one in series if one.version]
+        return tuple(dict.fromkeys([*names, *self.sliced]))
+
+    @property
+    def sliced(self) -> tuple[str, ...]:
+        """Every column that rows are sliced by, alone or crossed with others."""
+        return tuple(dict.fromkeys([*self.segments, *(name for cross in self.crosses for name in cross)]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the declaration as plain data, for ``schema.yaml``."""
@@ -202,6 +215,8 @@ class Schema:
         for name in ("classes", "numeric", "categorical", "segments"):
             if getattr(self, name):
                 out[name] = list(getattr(self, name))
+        if self.crosses:
+            out["segments"] = [*self.segments, *map(list, self.crosses)]
         if self.weights:
             out["weights"] = dict(self.weights)
         if self.features is not None:
@@ -227,7 +242,8 @@ def class_text(value: Any) -> str:
 
 def _plain(one: SeriesColumns) -> dict[str, Any]:
     single = one.columns.get("")
-    return {"output": str(one.output), "columns": single if single is not None else dict(one.columns)}
+    out: dict[str, Any] = {"output": str(one.output), "columns": single if single is not None else dict(one.columns)}
+    return out if one.version is None else out | {"version": one.version}
 
 
 def _task(task: str) -> Task:
@@ -288,7 +304,11 @@ def _series(task: Task, declared: Any, default: Output, where: str) -> SeriesCol
         if not isinstance(columns, Mapping) or not columns:
             raise SchemaError("cannot read a member's columns", where=f"{where}.columns", got=type(columns).__name__,
                               expected="a column name or {class: column}")  # fmt: skip
-        return SeriesColumns(output, {class_text(k): str(v) for k, v in columns.items()})
+        version = declared.get("version")
+        if not isinstance(version, str | None):
+            raise SchemaError("cannot read a member's version", where=f"{where}.version", got=f"{version!r}"[:80],
+                              expected="a column name")  # fmt: skip
+        return SeriesColumns(output, {class_text(k): str(v) for k, v in columns.items()}, version)
     return SeriesColumns(default, {class_text(k): str(v) for k, v in declared.items()})
 
 

@@ -15,7 +15,7 @@ from choirmaster.config import Config, Ensemble
 from choirmaster.config import Member as MemberConfig
 from choirmaster.config import Rule as RuleConfig
 from choirmaster.errors import ConfigError, MemberError, unknown
-from choirmaster.layout import Layout, Output, SeriesSpec, Task
+from choirmaster.layout import Layout, Output, SeriesSpec, Task, split_segments
 from choirmaster.ports import Member
 from choirmaster.serve.settings import EnsembleSettings, Fallback, MemberSettings, Weights
 from choirmaster.times import SECOND, parse_duration, parse_grain
@@ -33,9 +33,10 @@ def layout_of(config: Ensemble) -> Layout:
     usual = Output.VALUE if task is Task.REGRESSION else Output.PROBABILITY
     series = [SeriesSpec(name, Output(one.output or usual)) for name, one in config.members.items()]
     fused = SeriesSpec(FUSED, _fused_output(config, usual))
+    single, crosses = split_segments(config.monitor.segments)
     return Layout(
         task, (*series, fused), tuple(str(one) for one in config.classes), _positive(config, task),
-        config.features.numeric, config.features.categorical, config.monitor.segments, config.value,
+        config.features.numeric, config.features.categorical, single, config.value, crosses=crosses,
     )  # fmt: skip
 
 

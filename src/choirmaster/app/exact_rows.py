@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from choirmaster.engines import columns as col
+from choirmaster.engines.batch import BatchColumns
+from choirmaster.engines.slicing import slices
 from choirmaster.engines.windowing import assign
-from choirmaster.ids import segment_key
 from choirmaster.layout import Layout, SeriesSpec, Task, feature_column
 from choirmaster.metrics import exact
+from choirmaster.plan import Plan
 from choirmaster.states.base import Floats, Ints
 from choirmaster.times import Grain, Window
 from choirmaster.values import Value
@@ -22,8 +24,9 @@ Slot = tuple[int, str]  # window start and segment
 
 
 def sharpen(
-    rows: ValueRows, current: pa.Table, reference: pa.Table | None, layout: Layout, grain: Grain | int | None
-) -> int:
+    rows: ValueRows, current: pa.Table, reference: pa.Table | None, layout: Layout, grain: Grain | int | None,
+    plan: Plan | None = None,
+) -> int:  # fmt: skip
     """Replace values that carry a resolution by exact ones; returns how many.
 
     Parameters
@@ -32,12 +35,14 @@ def sharpen(
         Values read off states; changed in place.
     current, reference : pyarrow.Table
         Canonical rows in memory; windows above a million rows keep their binned value.
+    plan : Plan, optional
+        Which segments there are; without it only values of all rows are sharpened.
     """
     cells = rows.columns
     blurred = [at for at, width in enumerate(cells["resolution"]) if isinstance(width, float) and width > 0.0]
     if not blurred:
         return 0
-    frame = _Frame(current, layout, grain)
+    frame = _Frame(current, layout, grain, plan)
     past = _Frame(reference, layout, None) if reference is not None else None
     changed = 0
     for at in blurred:
@@ -70,24 +75,19 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
 class _Frame:
     """Columns of a table as arrays, and the rows of each window and segment."""
 
-    def __init__(self, table: pa.Table, layout: Layout, grain: Grain | int | None) -> None:
+    def __init__(self, table: pa.Table, layout: Layout, grain: Grain | int | None, plan: Plan | None = None) -> None:
         batches = table.unify_dictionaries().combine_chunks().to_batches()
         self.batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
         self.layout = layout
         self._kept: dict[tuple[str, ...], tuple[Floats, Ints]] = {}
         assigned = assign(grain, col.micros(self.batch), 0)
-        self._slots = dict(self._find(assigned.windows, assigned.index))
+        self._slots = dict(self._find(assigned.windows, assigned.index, plan))
 
-    def _find(self, windows: Sequence[Window], index: Ints) -> Iterator[tuple[Slot, Ints]]:
+    def _find(self, windows: Sequence[Window], index: Ints, plan: Plan | None) -> Iterator[tuple[Slot, Ints]]:
         yield from self._grouped(windows, index, np.zeros(len(index), np.int64), [""])
-        for name in self.layout.segments:
-            place = self.batch.schema.get_field_index(self.layout.segment_column(name))
-            if place < 0:  # a reference may lack it, and is not sliced
-                continue
-            column = col.as_texts(self.batch.column(place))
-            values = column.dictionary.to_pylist()
-            codes = column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
-            yield from self._grouped(windows, index, codes, [segment_key({name: one}) for one in (*values, None)])
+        if plan is not None:
+            for codes, names in slices(BatchColumns(self.batch, plan), plan):
+                yield from self._grouped(windows, index, codes, names)
 
     def _grouped(
         self, windows: Sequence[Window], index: Ints, codes: Ints, names: list[str]

@@ -158,7 +158,7 @@ def _scanned(
         states = found.take(plan, (window, segment))
         evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics)
     if table is not None:
-        sharpen(values, table, past, plan.layout, grain)
+        sharpen(values, table, past, plan.layout, grain, plan)
     tidy = values.table()
     if not found.rows:
         notes.append(f"rows: there is none to measure in {rows.name}")

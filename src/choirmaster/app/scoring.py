@@ -35,7 +35,7 @@ def score_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.
     schema = Schema(
         str(layout.task), label="label" if "label" in names else None, classes=layout.classes or None,
         positive=layout.positive or None, numeric=layout.numeric, categorical=layout.categorical,
-        features=layout.features, segments=[one for one in layout.segments if one in names],
+        features=layout.features, segments=[one for one in layout.sliced if one in names],
     )  # fmt: skip
     table = Canonical(schema, layout, rows.arrow).table(rows.whole())
     features = features_of(table, layout)

@@ -110,13 +110,15 @@ class Monitor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     clock: Literal["wall", "data"] = "wall"  # data: time stands where the rows are, as in a replay
     reference: Reference | None = None  # none: drift is undefined, no_reference
     metrics: Literal["auto"] | tuple[str, ...] = "auto"  # auto: every metric of the task
-    segments: tuple[str, ...] = ()  # categorical columns whose values are measured apart
+    segments: tuple[
+        str | tuple[str, ...], ...
+    ] = ()  # columns whose values are measured apart, or lists of crossed ones
 
     @classmethod
     def example(cls) -> dict[str, Any]:
         """Return one that is right."""
         return {"window": "1d", "timezone": "Europe/Berlin", "every": "5m", "reference": {"file": "train.parquet"},
-                "segments": ["country"]}  # fmt: skip
+                "segments": ["country", ["country", "channel"]]}  # fmt: skip
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -58,7 +58,7 @@ def _problems(data: Mapping[Any, Any], document: Document, name: str) -> list[Ch
                 out.append(ConfigError("unknown key", where=where, got=f'"{key}"', fix=fix))
             else:
                 out.append(unknown("key", str(key), KEYS, where=where))
-        elif key in _LISTS and not _is_list(value):
+        elif key in _LISTS and not (_is_segments(value) if key == "segments" else _is_list(value)):
             out.append(ConfigError("wrong value", where=where, expected="a list", got=f"{value!r}"[:80]))
         elif key in _TEXTS and not isinstance(value, str | None):
             out.append(ConfigError("wrong value", where=where, expected="a text", got=f"{value!r}"[:80]))
@@ -74,6 +74,10 @@ def _problems(data: Mapping[Any, Any], document: Document, name: str) -> list[Ch
 
 def _is_list(value: Any) -> bool:
     return value is None or (isinstance(value, list) and not any(isinstance(one, dict | list) for one in value))
+
+
+def _is_segments(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(one, str) or _is_list(one) for one in value))
 
 
 def _is_number(value: Any) -> bool:

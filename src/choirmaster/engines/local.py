@@ -15,9 +15,9 @@ import pyarrow as pa
 from choirmaster.engines import columns as col
 from choirmaster.engines.batch import BatchColumns, Counted, count_batch
 from choirmaster.engines.compile import compiled
+from choirmaster.engines.slicing import slices
 from choirmaster.engines.sparse import Sparse, restore, squeeze
 from choirmaster.engines.windowing import Assigned, assign
-from choirmaster.ids import segment_key
 from choirmaster.kernels.table import Kernels
 from choirmaster.layout import Layout
 from choirmaster.plan import Plan, plan_for
@@ -32,7 +32,6 @@ Slot = tuple[Window, str]  # window and segment
 Aside = dict[StateKey, Sparse]
 OPEN_BYTES = 24 << 20  # of open dense states for each thread; D16 allows 64 MiB
 GATHER_BYTES = 8 << 20  # of counts gathered over batches that fall into the same windows
-OTHER_SEGMENT = "%other"
 
 
 @dataclass
@@ -163,6 +162,7 @@ class Accumulator:
         self._gathered = Gathered()
         self._whole, self._sliced = plan.keys(segmented=False), plan.keys(segmented=True)
         self._slot_bytes = 8 * sum(plan.parts[key].cells for key in self._whole) or 1
+        self._sliced_bytes = 8 * sum(plan.parts[key].cells for key in self._sliced) or 1
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Add a batch of any size."""
@@ -187,14 +187,21 @@ class Accumulator:
             self._gather(slots, source.batch.num_rows, counted)
         else:
             self._add(slots, counted)
-        for name in self.plan.layout.segments:
-            codes, names = segment_codes(source, name, self.plan)
+        for codes, names in slices(source, self.plan):
             inner = np.where(group >= 0, group * len(names) + codes, -1)
             used, dense = np.unique(inner, return_inverse=True)
             offset = int(used[0] < 0)
-            kept = used[offset:]
-            inner_slots = [(slots[code // len(names)][0], names[code % len(names)]) for code in kept]
-            self._add(inner_slots, count_batch(source, self._sliced, dense - offset, len(kept), self.kernels))
+            inner_slots = [(slots[code // len(names)][0], names[code % len(names)]) for code in used[offset:]]
+            self._sliced_slots(source, inner_slots, dense - offset)
+
+    def _sliced_slots(self, source: BatchColumns, slots: list[Slot], group: Ints) -> None:
+        """Count a few segments at a time, so that memory follows neither windows nor values."""
+        at_once = max(1, OPEN_BYTES // self._sliced_bytes)
+        for first in range(0, len(slots), at_once):
+            some = slots[first : first + at_once]
+            inside = (group >= first) & (group < first + len(some))
+            here = group if len(some) == len(slots) else np.where(inside, group - first, -1)
+            self._add(some, count_batch(source, self._sliced, here, len(some), self.kernels))
 
     def _gather(self, slots: list[Slot], rows: int, counted: Iterable[Counted]) -> None:
         """Hold counts back while batches fall into the same windows: adding to a state checks every cell."""
@@ -233,19 +240,6 @@ class Accumulator:
             if slot in self.aside:
                 states = merge_states(restore(self.aside[slot], self.plan.parts), states)
             self.aside[slot] = squeeze(states)
-
-
-def segment_codes(source: BatchColumns, name: str, plan: Plan) -> tuple[Ints, list[str]]:
-    """Return the segment of each row and the segment keys: reference values first, capped, the rest in ``%other``."""
-    column = plan.layout.segment_column(name)
-    values = plan.segment_values(name)
-    k = len(values)
-
-    def read() -> Ints:
-        return col.codes(source.batch, column, values, unseen=k, missing=k + 1)
-
-    names = [segment_key({name: value}) for value in (*values, OTHER_SEGMENT, None)]
-    return source.once("segment", name, read), names
 
 
 def _joined(accumulators: list[Accumulator], plan: Plan) -> Scan:

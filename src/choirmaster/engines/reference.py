@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from choirmaster.engines import columns as col
 from choirmaster.engines.local import states_of
+from choirmaster.engines.slicing import MAX_CROSS_CELLS, frequent_cells
 from choirmaster.kernels.table import Kernels
 from choirmaster.plan import Plan, wanted
 from choirmaster.schema import Layout, Output, SeriesSpec, Task, feature_column
@@ -42,6 +43,7 @@ def build_reference(
     source: str = "",
     comparable: bool = True,
     exact: bool = False,
+    cross_cells: int = MAX_CROSS_CELLS,
     kernels: Kernels | None = None,
 ) -> Reference:
     """Fix bins, units and cutoffs from canonical rows and measure the rows themselves.
@@ -57,6 +59,8 @@ def build_reference(
         False where the rows are the measured data itself.
     exact : bool
         Give every distinct value of a numeric feature its own bin where there are at most 65,536.
+    cross_cells : int
+        So many cells of each cross are kept apart, the most frequent ones; the rest count in its ``%other``.
     """
     batch = _one_batch(table)
     labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
@@ -76,7 +80,8 @@ def build_reference(
             parts |= built
     segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
     states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
-    return Reference(layout, parts, states, segments, source, table.num_rows, comparable)
+    crosses = {names: frequent_cells(batch, layout, names, at_most=cross_cells) for names in layout.crosses}
+    return Reference(layout, parts, states, segments, source, table.num_rows, comparable, crosses)
 
 
 def _part(

@@ -18,6 +18,7 @@ from choirmaster.schema import (
     class_column,
     feature_column,
     probability_column,
+    series_prefix,
     tag_column,
     value_column,
 )
@@ -110,6 +111,8 @@ class Canonical:
             declared = one.fused if series.name == FUSED else one.members.get(series.name)
             if declared is not None:
                 makers |= self._outputs(series, declared)
+                if declared.version and series.name != FUSED and self._has(declared.version):
+                    makers[f"{series_prefix(series.name)}.version"] = self._text(declared.version)
         if one.value and self._has(one.value):
             makers["value"] = self._number(one.value)
         if one.label and self._has(one.label):

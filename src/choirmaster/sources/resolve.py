@@ -76,6 +76,7 @@ def resolve(
             categorical,
             schema.segments,
             schema.value is not None,
+            crosses=schema.crosses,
         )
     return Resolved(layout, form, tuple(notes))
 
@@ -98,7 +99,8 @@ def _require(schema: Schema, arrow: pa.Schema) -> None:
     for member, one in [*schema.members.items(), *([(FUSED, schema.fused)] if schema.fused else [])]:
         path = "$.fused" if member == FUSED else f"$.members.{member}"
         places += [(path, column) for column in one.columns.values()]
-    places += [("$.segments", name) for name in schema.segments]
+        places.append((f"{path}.version", one.version))
+    places += [("$.segments", name) for name in schema.sliced]
     places += [("$.features", name) for name in (*(schema.features or ()), *schema.numeric, *schema.categorical)]
     for where, name in places:
         if name is not None and name not in arrow.names:
@@ -201,7 +203,7 @@ def _features(
     schema: Schema, arrow: pa.Schema, sample: pa.Table, notes: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     declared = schema.features is not None
-    roles = set(schema.used_columns()) - set(schema.segments)
+    roles = set(schema.used_columns()) - set(schema.sliced)
     wanted = schema.features if schema.features is not None else [name for name in arrow.names if name not in roles]
     wanted = list(dict.fromkeys([*wanted, *schema.numeric, *schema.categorical]))
     numeric: list[str] = []
@@ -223,7 +225,7 @@ def _features(
 def _feature_kind(schema: Schema, name: str, kind: pa.DataType) -> str:
     if name in schema.numeric:
         return "numeric"
-    if name in schema.categorical or name in schema.segments or is_text(kind) or pa.types.is_boolean(kind):
+    if name in schema.categorical or name in schema.sliced or is_text(kind) or pa.types.is_boolean(kind):
         return "categorical"
     return "numeric" if is_number(kind) else "other"
 

@@ -41,6 +41,8 @@ class Reference:
     rows : int
     comparable : bool
         False where there was no reference and the bins come from the measured data itself: then nothing can drift.
+    crosses : mapping
+        Crossed columns to the segment keys kept apart, most frequent first.
     """
 
     layout: Layout
@@ -50,6 +52,7 @@ class Reference:
     source: str = ""
     rows: int = 0
     comparable: bool = True
+    crosses: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def id(self) -> str:
@@ -78,6 +81,7 @@ def to_bytes(reference: Reference) -> bytes:
     meta: dict[str, Any] = {"format": 1, "source": reference.source, "rows": reference.rows,
                             "comparable": reference.comparable, "layout": _layout_fields(reference.layout),
                             "segments": {name: list(values) for name, values in reference.segments.items()},
+                            "crosses": [[list(names), list(kept)] for names, kept in reference.crosses.items()],
                             "parts": {}}  # fmt: skip
     for number, (key, part) in enumerate(sorted(reference.parts.items())):
         plain: dict[str, Any] = {}
@@ -106,9 +110,9 @@ def from_bytes(data: bytes, registry: Mapping[str, type[State]]) -> Reference:
         keys = {name: parse_key(name.removeprefix("state.")) for name in names}
         states = {key: registry[key.kind].from_bytes(archive[name].tobytes(), parts[key]) for name, key in keys.items()}
     segments = {name: tuple(values) for name, values in meta["segments"].items()}
-    return Reference(
-        layout_from(meta["layout"]), parts, states, segments, meta["source"], meta["rows"], meta["comparable"]
-    )
+    crosses = {tuple(names): tuple(kept) for names, kept in meta.get("crosses", ())}
+    return Reference(layout_from(meta["layout"]), parts, states, segments, meta["source"], meta["rows"],
+                     meta["comparable"], crosses)  # fmt: skip
 
 
 def _put(arrays: dict[str, Any], plain: dict[str, Any], slot: str, name: str, value: Any) -> None:
@@ -140,5 +144,6 @@ def layout_from(fields: Mapping[str, Any]) -> Layout:
     """Build a layout from plain data."""
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     plain["task"] = Task(plain["task"])
+    plain["crosses"] = tuple(tuple(one) for one in plain.get("crosses", ()))
     plain["series"] = tuple(SeriesSpec(one["name"], Output(one["output"])) for one in plain["series"])
     return Layout(**plain)

@@ -65,7 +65,8 @@ class Queries:
             **self._summary(settings), "fusion": facts.get("fusion", ""), "weights": facts.get("weights", {}),
             "cutoff": reference.cutoff(FUSED) if reference else None, "classes": list(layout.classes),
             "positive": layout.positive, "features": [{"name": one, "type": kind} for kind, one in kinds],
-            "segments": list(layout.segments), "headline": list(HEADLINES.get(layout.task, ())),
+            "segments": [*layout.segments, *map(" x ".join, layout.crosses)],
+            "headline": list(HEADLINES.get(layout.task, ())),
             "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows,
                           "made_at": made.get("made_at", "")} if reference else None,
             "members": facts.get("members", [{"name": one.name, "version": "", "role": "voter", "kind": ""}

@@ -8,8 +8,9 @@ import pytest
 
 from choirmaster.engines import local
 from choirmaster.engines.compile import compiled
-from choirmaster.engines.local import OTHER_SEGMENT, scan, scan_table, states_of
+from choirmaster.engines.local import scan, scan_table, states_of
 from choirmaster.engines.reference import MAX_SEGMENT_VALUES, build_reference
+from choirmaster.engines.slicing import OTHER_SEGMENT
 from choirmaster.ids import segment_key
 from choirmaster.kernels.table import PLAIN
 from choirmaster.layout import Layout, Output, SeriesSpec, Task

@@ -169,7 +169,7 @@ class Measuring:
 
 def changes_schema(layout: Layout) -> pa.Schema:
     """Return the columns of ``Pending.changes``: all but the features that are no segment, with both labels."""
-    segments = {layout.segment_column(name) for name in layout.segments}
+    segments = {layout.segment_column(name) for name in layout.sliced}
     whole = layout.arrow(label=True)
     fields = [one for one in whole if not one.name.startswith("x.") or one.name in segments]
     return pa.schema([*fields, pa.field("label_before", whole.field("label").type)])
