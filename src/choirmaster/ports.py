@@ -113,6 +113,32 @@ class StatePack:
     updated_at: int = 0
 
 
+ALWAYS = -(1 << 62)  # before every window
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """From which window on a reference is measured with, and where it comes from.
+
+    Attributes
+    ----------
+    reference : str
+        The id of the reference, a hash of its content.
+    since : int
+        Start of the first window that is measured with it; ``ALWAYS`` for the first reference.
+    at : int
+        When it was set.
+    source, who : str
+        Where its rows come from, and who set it, in words.
+    """
+
+    reference: str
+    since: int = ALWAYS
+    at: int = 0
+    source: str = ""
+    who: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ValueQuery:
     """Which values to read; an empty tuple means all."""
@@ -175,8 +201,15 @@ class Store(Protocol):
         """Return the final counts of a drained part."""
         ...
 
-    def rows(self, ensemble: str, *, window: Window | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return predictions with their current ``label`` (null where none)."""
+    def rows(
+        self, ensemble: str, *, window: Window | None = None, columns: Sequence[str] | None = None,
+        as_of: int | None = None, measured: bool = False,
+    ) -> pa.Table:  # fmt: skip
+        """Return predictions with their current ``label`` (null where none).
+
+        With ``as_of`` the label that held at that instant (D5 among the events known by then). ``measured`` gives the
+        rows that the states hold, each with the label they hold it with.
+        """
         ...
 
     def find(self, ensemble: str, identity: str) -> Mapping[str, Any] | None:
@@ -211,6 +244,21 @@ class Store(Protocol):
     # -- small tables -------------------------------------------------------------------------------------------
     def put_reference(self, ensemble: str, reference: str, payload: bytes, *, at: int, source: str) -> None:
         """Keep a reference for ever; the latest becomes the current one."""
+        ...
+
+    def begin_epoch(
+        self, ensemble: str, epoch: Epoch, payload: bytes, packs: Sequence[StatePack],
+        *, seen: Mapping[Window, int], audit: AuditEntry | None = None,
+    ) -> None:  # fmt: skip
+        """In one transaction: keep a reference, and replace the states of all windows from its start on.
+
+        ``seen`` is the revision of each of those windows when ``packs`` were made; raises StoreError where a window
+        was measured since.
+        """
+        ...
+
+    def epochs(self, ensemble: str) -> list[Epoch]:
+        """Return the epochs in the order they were set."""
         ...
 
     def reference(self, ensemble: str, reference: str | None = None) -> tuple[str, bytes] | None:

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NOT_APPLICABLE = "not_applicable"
     NO_CALLS = "no_calls"
     BEYOND_BINS = "beyond_bins"
+    MIXED_REFERENCES = "mixed_references"
     FAILED = "failed"
 
 
@@ -44,6 +45,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.NOT_APPLICABLE: "not defined for this task or output",
     Reason.NO_CALLS: "the member was not called",
     Reason.BEYOND_BINS: "lies beyond the outermost bin",
+    Reason.MIXED_REFERENCES: "the windows were measured with different references, so they do not add up",
     Reason.FAILED: "could not be computed; the log has the cause",
 }
 

@@ -56,10 +56,11 @@ class Reference:
 
     @cached_property
     def id(self) -> str:
-        """Content hash of parts and states; '' where there is nothing to compare with."""
+        """Content hash of parts, states and segment values; '' where there is nothing to compare with."""
         if not self.comparable:
             return ""
-        pieces = [f"{key.text}={self.parts[key].id}".encode() for key in sorted(self.parts)]
+        pieces = [json.dumps(self.segments, sort_keys=True).encode()] if self.segments else []
+        pieces += [f"{key.text}={self.parts[key].id}".encode() for key in sorted(self.parts)]
         pieces += [self.states[key].to_bytes() for key in sorted(self.states)]
         return content_id(*pieces)
 

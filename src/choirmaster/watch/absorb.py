@@ -14,6 +14,7 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.pack import States, merge_states, pack, subtract_states, unpack
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
+from choirmaster.watch.history import History
 from choirmaster.watch.settings import MonitorSettings
 
 Slots = dict[tuple[Window, str], States]
@@ -25,7 +26,7 @@ def absorb(
     store: Store,
     engine: Measures,
     settings: MonitorSettings,
-    reference: Reference,
+    history: History,
     *,
     now: int,
     progress: Callable[[int], None] | None = None,
@@ -39,8 +40,8 @@ def absorb(
     changed: dict[Window, int] = {}
     rows = 0
     while not (pending := store.pending(settings.name)).empty:
-        deltas = _deltas(engine, settings, reference, pending)
-        packs = _merged(store, settings, reference, deltas, now)
+        deltas = _deltas(engine, settings, history, pending)
+        packs = _merged(store, settings, history, deltas, now)
         store.commit(pending, packs)
         changed |= {one.window: one.revision for one in packs}
         rows += pending.predictions.num_rows + pending.changes.num_rows
@@ -65,11 +66,14 @@ def labelled_part(reference: Reference) -> Reference:
     return replace(reference, parts={key: reference.parts[key] for key in keys})
 
 
-def _deltas(engine: Measures, settings: MonitorSettings, reference: Reference, pending: Pending) -> Slots:
+def _deltas(engine: Measures, settings: MonitorSettings, history: History, pending: Pending) -> Slots:
     """Return what to add to each window and segment; changed labels as (after - before), which may be negative."""
-    out: Slots = dict(engine.states(live(pending.predictions), reference, settings.grain, calls=True))
-    changes = live(pending.changes)
-    if changes.num_rows:
+    out: Slots = {}
+    for reference, rows in history.cut(live(pending.predictions)):
+        out |= engine.states(rows, reference, settings.grain, calls=True)
+    for reference, changes in history.cut(live(pending.changes)):
+        if not changes.num_rows:
+            continue
         part = labelled_part(reference)
         before = engine.states(changes, part, settings.grain, calls=False, label="label_before")
         after = engine.states(changes, part, settings.grain, calls=False, label="label")
@@ -79,15 +83,15 @@ def _deltas(engine: Measures, settings: MonitorSettings, reference: Reference, p
     return out
 
 
-def _merged(store: Store, settings: MonitorSettings, reference: Reference, deltas: Slots, now: int) -> list[StatePack]:
-    parts = plan_for(reference, settings.grain, calls=True).parts
+def _merged(store: Store, settings: MonitorSettings, history: History, deltas: Slots, now: int) -> list[StatePack]:
     windows = {window for window, _ in deltas}
     stored = {(one.window, one.segment): one for one in store.packs(settings.name, windows)} if windows else {}
     revisions = {window: max((one.revision for slot, one in stored.items() if slot[0] == window), default=0) + 1
                  for window in windows}  # fmt: skip
     out = []
     for (window, segment), delta in sorted(deltas.items(), key=lambda pair: pair[0]):
-        old = stored.get((window, segment))
+        reference, old = history.at(window.start), stored.get((window, segment))
+        parts = plan_for(reference, settings.grain, calls=True).parts
         states = merge_states(unpack(old.payload, parts, BY_KIND), delta) if old else delta
         out.append(StatePack(window, segment, reference.id, revisions[window], pack(states), now))
     return out

@@ -52,6 +52,7 @@ def judge(
     ensemble: str,
     mature: Callable[[int], bool],
     expected_share: float,
+    earlier: Mapping[str, Baselines] | None = None,
 ) -> Judged:
     """Follow every rule over the values of one ensemble.
 
@@ -67,6 +68,8 @@ def judge(
         Whether the labels of a window that ends at an instant are due.
     expected_share : float
         A window whose label share has reached it is mature before its time.
+    earlier : mapping, optional
+        The same as ``past`` for windows of other references, by id.
     """
     wanted = {rule.metric for rule in rules} | {LABEL_SHARE}
     grouped = _grouped(values, wanted)
@@ -77,8 +80,10 @@ def judge(
             if metric != rule.metric or not _about(rule, series, feature, segment, target):
                 continue
             name = f"{rule.name}|{series}|{feature}|{segment}|{target}"
-            base = past.get((series, feature, target, metric))
-            points = [_point(row, base, early, mature) for row in rows]
+            subject = (series, feature, target, metric)
+            points = [
+                _point(row, (earlier or {}).get(row["reference"], past).get(subject), early, mature) for row in rows
+            ]
             out[name], changes = follow(rule, out.get(name, Track()), points)
             alerts += [Alert(rule, Subject(ensemble, series, feature, segment, target), change) for change in changes]
     return Judged(out, sorted(alerts, key=lambda one: (one.change.point.window_start, one.title)))
@@ -96,7 +101,7 @@ def _about(rule: Rule, series: str, feature: str, segment: str, target: str) -> 
 def _grouped(values: pa.Table, wanted: set[str]) -> dict[tuple[str, str, str, str, str], list[dict[str, Any]]]:
     out: dict[tuple[str, str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
     names = ["window_start", "window_end", "series", "segment", "feature", "target", "metric", "value", "lower",
-             "upper", "n", "reason"]  # fmt: skip
+             "upper", "n", "reason", "reference"]  # fmt: skip
     chosen = values.filter(pc.is_in(values["metric"], pa.array(sorted(wanted))))
     for row in chosen.select(names).to_pylist():
         out[row["metric"], row["series"], row["feature"], row["segment"], row["target"]].append(row)

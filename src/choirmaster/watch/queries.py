@@ -9,14 +9,14 @@ from typing import Any
 from choirmaster.errors import NotFound
 from choirmaster.layout import Task
 from choirmaster.metrics import BY_NAME
-from choirmaster.ports import StatePack, Store, ValueQuery
-from choirmaster.states import BY_KIND
+from choirmaster.ports import ALWAYS, StatePack, Store, ValueQuery
 from choirmaster.states.histogram import reference_histogram
 from choirmaster.states.keys import StateKey
-from choirmaster.states.reference import Reference, from_bytes
+from choirmaster.states.reference import Reference
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
+from choirmaster.watch.history import History, history_of
 from choirmaster.watch.judge import baselines
 from choirmaster.watch.labelled import counted
 from choirmaster.watch.rollup import feature_metric, merged, month_of, read_metric, shares, value_fields
@@ -43,7 +43,7 @@ class Queries:
     def __init__(self, store: Store, settings: Iterable[MonitorSettings]) -> None:
         self.store = store
         self.settings = {one.name: one for one in settings}
-        self._references: dict[str, Reference] = {}
+        self._histories: dict[str, History] = {}
         self._months: dict[tuple[str, str], tuple[object, dict[str, Any]]] = {}  # the latest of each, and of what
 
     # -- ensembles ----------------------------------------------------------------------------------------------
@@ -198,40 +198,40 @@ class Queries:
         self, ensemble: str, metric: str, start: Moment, end: Moment
     ) -> dict[str, dict[str, float | None]]:
         """Return ``{month: {feature: value}}`` from the sums of stored states."""
-        settings, reference = self._known(ensemble), self.reference(ensemble)
-        if reference is None or metric not in BY_NAME:
+        settings, history = self._known(ensemble), self.history(ensemble)
+        if history is None or metric not in BY_NAME:
             return {}
         by_month: dict[str, list[StatePack]] = defaultdict(list)
         for one in self._packs(ensemble, start, end):
             if not one.segment:
                 by_month[month_of(one.window.start, settings.grain)].append(one)
-        return {month: self._drift_month(settings, reference, metric, month, packs)
+        return {month: self._drift_month(settings, history, metric, month, packs)
                 for month, packs in sorted(by_month.items())}  # fmt: skip
 
     def _drift_month(
-        self, settings: MonitorSettings, reference: Reference, metric: str, month: str, packs: list[StatePack]
+        self, settings: MonitorSettings, history: History, metric: str, month: str, packs: list[StatePack]
     ) -> dict[str, float | None]:
         stand = (len(packs), sum(one.revision for one in packs), packs[0].window.start)
         key = (settings.name, f"{metric}/{month}")
         found = self._months.get(key)
         if found is None or found[0] != stand:
-            states = merged(packs, reference, lambda one: bool(one.feature))
-            values = {name: feature_metric(states, reference, name, metric) for name in settings.layout.features}
+            states = merged(packs, history, lambda one: bool(one.feature))
+            values = {name: feature_metric(states, name, metric) for name in settings.layout.features}
             found = (stand, {name: value.number if value else None for name, value in values.items()})
             self._months[key] = found
         return found[1]
 
     def feature(self, ensemble: str, feature: str, *, window: str | None = None) -> dict[str, Any]:
         """Return the bars of one feature: shares in the reference and in one window (the last one by default)."""
-        layout, reference = self._known(ensemble).layout, self.reference(ensemble)
+        layout, history = self._known(ensemble).layout, self.history(ensemble)
         if feature not in layout.features:
             raise NotFound("unknown feature", where=ensemble, got=f'"{feature}"', allowed=layout.features)
         key = StateKey("", "histogram/1", feature)
-        part: Any = reference.parts[key] if reference else None
         found = [one for one in self.store.packs(ensemble) if not one.segment]
         chosen = [one for one in found if window is None or isoformat(one.window.start) == window][-1:]
-        states = merged(chosen, reference, key.__eq__) if reference else {}
-        state: Any = states.get(key)
+        reference = None if history is None else history.at(chosen[0].window.start) if chosen else history.current
+        part: Any = reference.parts.get(key) if reference else None
+        state: Any = merged(chosen, history, key.__eq__).states.get(key) if history else None
         bars, current = shares(state, part) if part else ([], [])
         past = shares(reference_histogram(part), part)[1] if part else []
         return {"name": feature, "type": "numeric" if feature in layout.numeric else "categorical", "bins": bars,
@@ -242,8 +242,8 @@ class Queries:
         self, ensemble: str, metric: str, *, series: str = FUSED, start: Moment = None, end: Moment = None
     ) -> list[dict[str, Any]]:
         """Return one metric for each segment over a span, summed from states."""
-        reference = self.reference(self._known(ensemble).name)
-        if reference is None:
+        history = self.history(self._known(ensemble).name)
+        if history is None:
             return []
         by_segment: dict[str, list[StatePack]] = defaultdict(list)
         for one in self._packs(ensemble, start, end):
@@ -251,58 +251,56 @@ class Queries:
                 by_segment[one.segment].append(one)
         out = []
         for segment, packs in sorted(by_segment.items()):
-            states = merged(packs, reference, lambda key: key.series == series and key.kind != "calls/1")
-            value = read_metric(states, reference, series, metric)
+            states = merged(packs, history, lambda key: key.series == series and key.kind != "calls/1")
+            value = read_metric(states, series, metric)
             if value is not None:
                 out.append({"segment": segment, "value": value_fields(value)})
         return out
 
     def months(self, ensemble: str) -> list[dict[str, Any]]:
         """Return one row per calendar month, rolled up from stored states: counts, and each metric of each series."""
-        settings, reference = self._known(ensemble), self.reference(ensemble)
+        settings, history = self._known(ensemble), self.history(ensemble)
         by_month: dict[str, list[StatePack]] = defaultdict(list)
         for one in self._packs(ensemble, None, None):
             if not one.segment:
                 by_month[month_of(one.window.start, settings.grain)].append(one)
-        if reference is None:
+        if history is None:
             return []
         mark = self.store.watermark(ensemble) or 0
         return [
-            self._month(settings, reference, month, packs) | self._unlabelled(settings, reference, packs, mark)
+            self._month(settings, history, month, packs) | self._unlabelled(settings, history, packs, mark)
             for month, packs in sorted(by_month.items())
         ]
 
     def _unlabelled(
-        self, settings: MonitorSettings, reference: Reference, packs: list[StatePack], mark: int
+        self, settings: MonitorSettings, history: History, packs: list[StatePack], mark: int
     ) -> dict[str, int]:
-        """Count rows without a label: those old enough to be absent for good, and those whose label may still come."""
+        """Count rows and labels; of rows without one those old enough to be absent for good, and those still expected.
+
+        Counts of windows add up whatever references they were measured with.
+        """
         old = {True: 0, False: 0}
-        leading = reference.layout.series[-1].name
+        n = known = 0
+        leading = history.current.layout.series[-1].name
         patience = settings.absent_after or settings.labels_expected
         for one in packs:
-            states = merged([one], reference, lambda key: key.series == leading and key.kind in COUNTING)
+            states = merged([one], history, lambda key: key.series == leading and key.kind in COUNTING).states
             rows, labelled = counted(states, leading)
+            n, known = n + rows, known + labelled
             old[one.window.end + patience <= mark] += rows - labelled
-        return {"absent": old[True], "pending": old[False]}
+        return {"n": n, "labelled": known, "unlabelled": n - known, "absent": old[True], "pending": old[False]}
 
-    def _month(
-        self, settings: MonitorSettings, reference: Reference, month: str, packs: list[StatePack]
-    ) -> dict[str, Any]:
+    def _month(self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack]) -> dict[str, Any]:
         key, stand = (settings.name, month), (len(packs), sum(one.revision for one in packs))
         found = self._months.get(key)
         if found is None or found[0] != stand:
-            states = merged(packs, reference, lambda one: bool(one.series))
-            names = [one.name for one in reference.layout.series]
+            states = merged(packs, history, lambda one: bool(one.series))
+            names = [one.name for one in history.current.layout.series]
             headline = (*HEADLINES.get(settings.layout.task, ()), "availability")
-            values = {
-                metric: {name: read_metric(states, reference, name, metric) for name in names} for metric in headline
-            }
-            share = next((value for value in values.get("label_share", {}).values() if value), None)
-            prevalence = read_metric(states, reference, names[-1], "prevalence")
-            rows = share.n if share else 0
-            labelled = round(rows * (share.number or 0.0)) if share else 0
+            values = {metric: {name: read_metric(states, name, metric) for name in names} for metric in headline}
+            prevalence = read_metric(states, names[-1], "prevalence")
             found = (stand, {
-                "month": month, "n": rows, "labelled": labelled, "unlabelled": rows - labelled,
+                "month": month,
                 "rate": prevalence.number if prevalence else None,
                 "metrics": {metric: {name: value_fields(value) for name, value in found.items() if value}
                             for metric, found in values.items()},
@@ -330,15 +328,19 @@ class Queries:
         return rows[:limit]
 
     def references(self, ensemble: str = "", *, limit: int = 10_000) -> list[dict[str, Any]]:
-        """Return the current reference of each ensemble."""
+        """Return the references of each ensemble, newest first: from when on each holds, and who set it."""
         out: list[dict[str, Any]] = []
-        for name in self._asked(ensemble)[:limit]:
-            one = self.reference(name)
-            if one is not None:
-                out.append({"ensemble": name, "id": one.id, "source": one.source, "rows": one.rows, "current": True,
-                            "cutoffs": {series.name: one.cutoff(series.name) for series in one.layout.series},
-                            })  # fmt: skip
-        return out
+        for name in self._asked(ensemble):
+            history = self.history(name)
+            for place, one in enumerate(reversed(history.epochs) if history else ()):
+                held = history.references.get(one.reference) if history else None
+                out.append({"ensemble": name, "id": one.reference, "source": one.source, "at": isoformat(one.at),
+                            "since": None if one.since == ALWAYS else isoformat(one.since), "who": one.who,
+                            "current": place == 0, "in_force": held is not None,
+                            "rows": held.rows if held else None,
+                            "cutoffs": {series.name: held.cutoff(series.name) for series in held.layout.series}
+                            if held else {}})  # fmt: skip
+        return out[:limit]
 
     def weights(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
         """Return the fusion weights of each ensemble."""
@@ -357,13 +359,18 @@ class Queries:
 
     def reference(self, ensemble: str) -> Reference | None:
         """Return the current reference of an ensemble."""
-        found = self._references.get(ensemble)
-        if found is None:
-            stored = self.store.reference(ensemble)
-            if stored is None:
+        history = self.history(ensemble)
+        return None if history is None else history.current
+
+    def history(self, ensemble: str) -> History | None:
+        """Return the references of an ensemble by time; one that was set meanwhile is seen."""
+        held = self._histories.get(ensemble)
+        if held is None or held.epochs != tuple(self.store.epochs(ensemble)):
+            held = history_of(self.store, ensemble, held.references if held else None)
+            if held is None:
                 return None
-            found = self._references[ensemble] = from_bytes(stored[1], BY_KIND)
-        return found
+            self._histories[ensemble] = held
+        return held
 
     # -- inside -------------------------------------------------------------------------------------------------
     def _asked(self, ensemble: str) -> list[str]:

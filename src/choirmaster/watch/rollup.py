@@ -3,29 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from choirmaster.metrics import BY_NAME, evaluate
+from choirmaster.metrics import BY_NAME, Metric, evaluate
 from choirmaster.plan import plan_for
 from choirmaster.ports import StatePack
 from choirmaster.states import BY_KIND
+from choirmaster.states.base import Part
 from choirmaster.states.histogram import CategoryPart, Histogram, NumericPart
 from choirmaster.states.keys import StateKey
-from choirmaster.states.pack import States, merge_states, unpack
+from choirmaster.states.pack import States, unpack
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain, from_micros, zone_info
-from choirmaster.values import Reason, Value
+from choirmaster.values import Reason, Value, undefined
+from choirmaster.watch.history import History
 from choirmaster.watch.labelled import LABEL_SHARE, label_share
 
 
-def merged(packs: Iterable[StatePack], reference: Reference, keep: Callable[[StateKey], bool]) -> States:
+@dataclass
+class Sum:
+    """What several windows count together.
+
+    Attributes
+    ----------
+    states : dict
+        Sums of the states that add up.
+    mixed : set of StateKey
+        Those that do not: parts of the windows' references differ.
+    references : list of Reference
+        Every reference met, the latest window's last.
+    revision : int
+        The sum of the revisions: it grows whenever any window changes.
+    """
+
+    states: States = field(default_factory=dict)
+    mixed: set[StateKey] = field(default_factory=set)
+    references: list[Reference] = field(default_factory=list)
+    revision: int = 0
+
+    @property
+    def reference(self) -> Reference:
+        """The reference of the latest window."""
+        return self.references[-1]
+
+    def add(self, states: States, reference: Reference, revision: int = 0) -> None:
+        """Add one window; windows come in order of time."""
+        if not self.references or self.references[-1].id != reference.id:
+            self.references.append(reference)
+        self.revision += revision
+        for key, state in states.items():
+            mine = self.states.get(key)
+            if key in self.mixed:
+                continue
+            if mine is not None and mine.part.id != state.part.id:
+                self.mixed.add(key)
+                del self.states[key]
+            else:
+                self.states[key] = state if mine is None else mine.merge(state)
+
+    def refuses(self, key: StateKey, metric: Metric) -> bool:
+        """Say whether a metric cannot be read off the sum, because the windows' references differ in it."""
+        if key in self.mixed:
+            return True
+        past = [one.states.get(key) for one in self.references] if metric.compares else []
+        return any(one != past[0] for one in past[1:])
+
+    def value(self, key: StateKey, metric: Metric, target: str = "") -> Value:
+        """Read a metric off the sum."""
+        if self.refuses(key, metric):
+            return undefined(Reason.MIXED_REFERENCES, kind=metric.kind)
+        return evaluate(metric, self.states.get(key), self.reference.states.get(key), target)
+
+
+Keep = Callable[[StateKey], bool]
+
+
+def merged(packs: Iterable[StatePack], history: History, keep: Keep) -> Sum:
     """Add up the states of packs for the keys that are wanted."""
-    plan = plan_for(reference, None, calls=True)
-    parts = {key: part for key, part in plan.parts.items() if keep(key)}
-    out: States = {}
+    out = Sum()
+    parts: dict[str, dict[StateKey, Part]] = {}
     for one in packs:
-        out = merge_states(out, unpack(one.payload, parts, BY_KIND))
+        reference = history.at(one.window.start)
+        if reference.id not in parts:
+            whole = plan_for(reference, None, calls=True).parts
+            parts[reference.id] = {key: part for key, part in whole.items() if keep(key)}
+        out.add(unpack(one.payload, parts[reference.id], BY_KIND), reference, one.revision)
     return out
 
 
@@ -47,26 +111,23 @@ def value_fields(value: Value) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read_metric(states: States, reference: Reference, series: str, name: str) -> Value | None:
-    """Read one metric of one series off a set of states; None where it does not apply."""
+def read_metric(found: Sum, series: str, name: str) -> Value | None:
+    """Read one metric of one series off a sum; None where it does not apply."""
     if name == LABEL_SHARE:
-        value = label_share(states, series)
+        value = label_share(found.states, series)
         return value if value.n else None
-    metric = BY_NAME[name]
-    for key, state in states.items():
-        if key.series == series and key.kind == metric.needs:
-            value = evaluate(metric, state, reference.states.get(key))
-            if value.reason is not Reason.NOT_APPLICABLE:
-                return value
-    return None
+    return _read(found, BY_NAME[name], lambda key: key.series == series)
 
 
-def feature_metric(states: States, reference: Reference, feature: str, name: str) -> Value | None:
-    """Read one metric of one feature off a set of states; None where it does not apply."""
-    metric = BY_NAME[name]
-    for key, state in states.items():
-        if key.feature == feature and key.kind == metric.needs:
-            value = evaluate(metric, state, reference.states.get(key))
+def feature_metric(found: Sum, feature: str, name: str) -> Value | None:
+    """Read one metric of one feature off a sum; None where it does not apply."""
+    return _read(found, BY_NAME[name], lambda key: key.feature == feature)
+
+
+def _read(found: Sum, metric: Metric, about: Keep) -> Value | None:
+    for key in (*found.states, *sorted(found.mixed)):
+        if about(key) and key.kind == metric.needs:
+            value = found.value(key, metric)
             if value.reason is not Reason.NOT_APPLICABLE:
                 return value
     return None

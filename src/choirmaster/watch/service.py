@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import structlog
 
 from choirmaster.alerts.absence import no_data
@@ -15,50 +15,28 @@ from choirmaster.alerts.rules import Point, Rule, Severity
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.errors import ConfigError
 from choirmaster.plan import plan_for
-from choirmaster.ports import Clock, Measures, Store, ValueQuery
+from choirmaster.ports import ALWAYS, AuditEntry, Clock, Epoch, Measures, Store, ValueQuery
 from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
-from choirmaster.states.reference import Reference, from_bytes, to_bytes
+from choirmaster.states.reference import to_bytes
 from choirmaster.times import DAY, Window
-from choirmaster.values import FUSED
-from choirmaster.watch.absorb import absorb, live
+from choirmaster.watch.absorb import absorb
+from choirmaster.watch.choosing import chosen_rows, differences, fix_text
+from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
 from choirmaster.watch.evaluate import Subject as Measured
 from choirmaster.watch.evaluate import ValueRows, evaluate_states, metrics_for
-from choirmaster.watch.judge import Baselines, baselines, judge
+from choirmaster.watch.history import History, history_of, widest
+from choirmaster.watch.judge import baselines, judge
 from choirmaster.watch.labelled import LABEL_SHARE
 from choirmaster.watch.settings import MonitorSettings
+from choirmaster.watch.watched import Summary, Watched
 
 _LOG = structlog.get_logger(__name__)
-COLLECT_ROWS = 10_000
 MEASURED_TOGETHER = 16  # windows whose values are written at once, so that pages fill while a backlog is measured
 NO_DATA_TRACK = "no_data|all|||"
 NO_DATA = Rule("no_data", "rows", lambda _: no_data(0, None, 0, 0), 1, Severity.CRITICAL, series="all")
 
 LEASE, LEASE_SECONDS, LAST = "monitor", 120.0, "last"
-
-
-@dataclass
-class Watched:
-    """What the loop remembers of one ensemble between two looks."""
-
-    settings: MonitorSettings
-    reference: Reference
-    past: Baselines
-    revisions: dict[Window, int] = field(default_factory=dict)
-    evaluated: dict[Window, int] = field(default_factory=dict)
-    judged_at: int | None = None
-
-
-@dataclass
-class Summary:
-    """What one look did."""
-
-    rows: int = 0
-    windows: int = 0
-    values: int = 0
-    alerts: list[dict[str, object]] = field(default_factory=list)
-    collecting: dict[str, float] = field(default_factory=dict)
-    elsewhere: bool = False
 
 
 class Monitor:
@@ -102,13 +80,72 @@ class Monitor:
         An ensemble that fails does not keep the others from being looked at; the first failure is raised at the end.
         While another monitor of the store looks, nothing is done and ``elsewhere`` is true.
         """
-        if not self.store.lease(LEASE, self.holder, now=self.clock.now(), seconds=LEASE_SECONDS):
-            return Summary(elsewhere=True)
+        with self._turn() as mine:
+            return self._once(ensembles, progress, stream) if mine else Summary(elsewhere=True)
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """Be the one monitor that looks; False while another one does."""
+        if not self._hold():
+            yield False
+            return
         try:
             self._forget_if_another_looked()
-            return self._once(ensembles, progress, stream)
+            yield True
         finally:
             self.store.release(LEASE, self.holder)
+
+    def _hold(self) -> bool:
+        return self.store.lease(LEASE, self.holder, now=self.clock.now(), seconds=LEASE_SECONDS)
+
+    def set_reference(
+        self, name: str, rows: Callable[[MonitorSettings], tuple[pa.Table, str]], *, who: str, cause: str = "",
+        since: int | None = None, progress: Callable[[int, int], None] = lambda _, __: None,
+    ) -> SetReference | None:  # fmt: skip
+        """Start an epoch: compare with other rows from ``since`` on, and measure the windows there are again.
+
+        Parameters
+        ----------
+        rows : callable
+            Returns the canonical rows, and where they come from in words.
+        since : int, optional
+            By default 30 days before now; windows before it keep their values and their reference.
+
+        Returns
+        -------
+        SetReference or None
+            None while another monitor of the store looks.
+        """
+        settings = self.settings[name]
+        with self._turn() as mine:
+            if not mine:
+                return None
+            self.store.open_ensemble(name, settings.layout)
+            history = history_of(self.store, name)
+            table, source = rows(settings)
+            reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
+            if history is None:
+                start = ALWAYS
+            else:
+                start = start_of(settings, self.now(settings) - SPAN if since is None else since)
+            revisions: dict[Window, int] = {}
+            watched = self._watch(settings, Summary()) if history is not None else None
+            if watched is not None:
+                now = self.clock.now()
+                revisions = watched.revisions | absorb(self.store, self.engine, settings, watched.history, now=now)
+            self.store.open_ensemble(name, widest(settings.layout, history))
+
+            def step(done: int, total: int) -> None:
+                self._hold()
+                progress(done, total)
+
+            audit = AuditEntry(self.clock.now(), who, SET, name, cause, history.current.id if history else "",
+                               reference.id)  # fmt: skip
+            self._watched.pop(name, None)
+            epoch = Epoch(reference.id, start, audit.at, source, who)
+            return begin_epoch(
+                self.store, self.engine, settings, reference, epoch, revisions, audit=audit, progress=step
+            )
 
     def _forget_if_another_looked(self) -> None:
         """What another monitor of the store did meanwhile is read again."""
@@ -123,6 +160,8 @@ class Monitor:
         for name in ensembles or tuple(self.settings):
             try:
                 watched = self._watch(self.settings[name], summary)
+                while watched is not None and self._take_members_in(watched, summary):
+                    watched = self._watch(self.settings[name], summary)
                 if watched is not None:
                     self._look(watched, summary, progress, stream)
             except Exception as error:
@@ -149,9 +188,7 @@ class Monitor:
                 progress(summary.rows)
 
         arrived = self.clock.now()
-        changed = absorb(
-            self.store, self.engine, settings, watched.reference, now=arrived, progress=count, stream=stream
-        )
+        changed = absorb(self.store, self.engine, settings, watched.history, now=arrived, progress=count, stream=stream)
         watched.revisions |= changed
         due = sorted(
             window for window, revision in watched.revisions.items()
@@ -169,10 +206,12 @@ class Monitor:
         if settings.name not in self._watched:
             self.store.open_ensemble(settings.name, settings.layout)
             self._refuse_other_windows(settings)
-            reference = self._reference(settings, summary)
-            if reference is None:
+            history = self._history(settings, summary)
+            if history is None:
                 return None
-            watched = Watched(settings, reference, baselines(reference))
+            self.store.open_ensemble(settings.name, widest(settings.layout, history))
+            past = {name: baselines(one) for name, one in history.references.items()}
+            watched = Watched(settings, history, past)
             for one in self.store.packs(settings.name):
                 watched.revisions[one.window] = max(one.revision, watched.revisions.get(one.window, 0))
             for document in self.store.documents("evaluated", f"{settings.name}/").values():
@@ -193,34 +232,52 @@ class Monitor:
                 fix="set it back, or start another store",
             )  # fmt: skip
 
-    def _reference(self, settings: MonitorSettings, summary: Summary) -> Reference | None:
-        """Return the stored reference, else build it from the configured rows or from enough live ones."""
-        stored = self.store.reference(settings.name)
-        if stored is not None:
-            kept = from_bytes(stored[1], BY_KIND)
-            for what in differences(kept, settings):
-                _LOG.warning("reference_differs", ensemble=settings.name, reference=kept.id, what=what)
-            return kept
-        if settings.reference_rows is not None:
-            table, source = settings.reference_rows(), settings.reference_source
-        else:
-            table, source = live(self.store.pending(settings.name).predictions), "the first live rows"
-            share = _collected(table, settings.collect)
-            if share < 1.0:
-                summary.collecting[settings.name] = share
-                self.store.put_document("status", settings.name, {"collecting": share}, at=self.clock.now())
-                return None
-            table = _first(table, settings.collect)
+    def _history(self, settings: MonitorSettings, summary: Summary) -> History | None:
+        """Return the references in force; without any, the first one is built from configured or from live rows."""
+        name = settings.name
+        history = history_of(self.store, name)
+        if history is not None:
+            for what in differences(history.current, settings, by_hand=bool(history.epochs[-1].who)):
+                _LOG.warning(
+                    "reference_differs", ensemble=name, reference=history.current.id, what=what, fix=fix_text(name)
+                )
+            return history
+        table, source, share = chosen_rows(self.store, settings)
+        if table is None:
+            self._collecting(name, share, summary)
+            return None
         reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
-        self.store.put_reference(settings.name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
-        return reference
+        self.store.put_reference(name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
+        return history_of(self.store, name, {reference.id: reference})
+
+    def _take_members_in(self, watched: Watched, summary: Summary) -> bool:
+        """Give a member that the reference knows nothing of its own parts, once it has answered enough rows."""
+        settings, history = watched.settings, watched.history
+        for one in new_members(settings, history):
+            found, since, share = with_member(self.store, self.engine, settings, history, one, self.clock.now())
+            if found is None:
+                if since:
+                    summary.collecting[f"{settings.name}: {one.name}"] = share
+                continue
+            last = history.epochs[-1]
+            epoch = Epoch(found.id, since, self.clock.now(), last.source, last.who)
+            audit = AuditEntry(epoch.at, "monitor", MEMBER, settings.name, one.name, last.reference, found.id)
+            begin_epoch(self.store, self.engine, settings, found, epoch, watched.revisions, audit=audit)
+            self._watched.pop(settings.name)
+            return True
+        return False
+
+    def _collecting(self, name: str, share: float, summary: Summary) -> None:
+        summary.collecting[name] = share
+        self.store.put_document("status", name, {"collecting": share}, at=self.clock.now())
 
     def _measure(self, watched: Watched, due: list[Window]) -> int:
-        settings, reference = watched.settings, watched.reference
-        plan = plan_for(reference, settings.grain, calls=True)
+        settings = watched.settings
         metrics = metrics_for(settings.layout.task, settings.measured)
         rows = ValueRows()
         for one in self.store.packs(settings.name, due):
+            reference = watched.history.at(one.window.start)
+            plan = plan_for(reference, settings.grain, calls=True)
             states = unpack(one.payload, plan.parts, BY_KIND)
             subject = Measured(settings.name, one.window, one.segment, one.revision)
             evaluate_states(rows, subject, states, plan, reference, metrics)
@@ -241,7 +298,8 @@ class Monitor:
         segments = tuple(sorted({rule.segment for rule in settings.rules} | {""}))
         values = self.store.values(ValueQuery(settings.name, start=start, segments=segments, metrics=names))
         found = judge(
-            settings.rules, values, watched.past, tracks, ensemble=settings.name,
+            settings.rules, values, watched.past[watched.reference.id], tracks, ensemble=settings.name,
+            earlier=watched.past,
             expected_share=settings.expected_share, mature=lambda end: now >= end + settings.labels_expected,
         )  # fmt: skip
         gone = self._absence(watched, now, tracks)
@@ -284,31 +342,3 @@ class Monitor:
 class _Absence:
     tracks: dict[str, Track] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
-
-
-def differences(reference: Reference, settings: MonitorSettings) -> list[str]:
-    """Say where a stored reference is not what the configuration asks for now: it stays, and so do its numbers."""
-    out = []
-    if reference.layout != settings.layout:
-        out.append("features, members, classes or segments have changed; what is new is not measured")
-    if settings.reference_rows is not None and reference.source != settings.reference_source:
-        out.append(f"the reference file is {settings.reference_source} now, it was {reference.source}")
-    wished = settings.cutoff.get(FUSED) if isinstance(settings.cutoff, Mapping) else settings.cutoff
-    held = reference.cutoff(FUSED)
-    if isinstance(wished, int | float) and held is not None and float(wished) != held:
-        out.append(f"the cutoff is {wished:g} now, values are measured at {held:g}")
-    return out
-
-
-def _first(table: pa.Table, enough: int) -> pa.Table:
-    """Return the first rows in order of time, no more than a first reference needs."""
-    ordered = table.sort_by("time").slice(0, COLLECT_ROWS)
-    times = ordered["time"].cast(pa.int64())
-    return ordered.filter(pc.less_equal(times, (pc.min(times).as_py() or 0) + enough))
-
-
-def _collected(table: pa.Table, enough: int) -> float:
-    """Return how much of a first reference is there: 10,000 rows or enough time, whichever comes first."""
-    bounds = pc.min_max(table["time"].cast(pa.int64())).as_py()
-    span = (bounds["max"] or 0) - (bounds["min"] or 0)
-    return float(max(table.num_rows / COLLECT_ROWS, span / enough))

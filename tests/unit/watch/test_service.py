@@ -13,8 +13,9 @@ from choirmaster.errors import ConfigError
 from choirmaster.records import Batch, EventKind, Part
 from choirmaster.stores.lake.store import EmbeddedStore
 from choirmaster.times import DAY, HOUR, Grain
-from choirmaster.watch import service
-from choirmaster.watch.service import NO_DATA_TRACK, Monitor, differences
+from choirmaster.watch import choosing
+from choirmaster.watch.choosing import differences
+from choirmaster.watch.service import NO_DATA_TRACK, Monitor
 from choirmaster.watch.settings import MonitorSettings
 from tests.unit.watch.watched_store import NUMBERS, Clock, rows, watched
 
@@ -96,7 +97,7 @@ def test_values_are_read_again_from_where_rules_stand(tmp_path, monkeypatch) -> 
 
 
 def test_a_reference_is_collected_however_parts_fall(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(service, "COLLECT_ROWS", 100)
+    monkeypatch.setattr(choosing, "COLLECT_ROWS", 100)
     store = EmbeddedStore(tmp_path)
     monitor = Monitor(store, LocalEngine(), Clock(9 * DAY), [MonitorSettings("e", NUMBERS, Grain(1, "d"), HOUR)])
     store.open_ensemble("e", NUMBERS)

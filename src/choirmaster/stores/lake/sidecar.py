@@ -60,7 +60,9 @@ class Sidecar:
         tables, places = [schema.empty_table()], [np.zeros(0, np.int64)]
         for table in self._runs(ensemble, day):
             keys = _keys(table)
-            if not len(keys):
+            if not len(keys) or not set(schema.names) <= set(
+                table.column_names
+            ):  # older than a column: the rows have it
                 continue
             at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
             hit = np.flatnonzero((keys[at] == wanted) & open_)

@@ -52,7 +52,7 @@ class EmbeddedStore(SmallTables):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._database: Database = sqlite(self.folder / "store.sqlite")
-        super().__init__(self._database)
+        super().__init__(self._database, fault)
         with FileLock(self.folder / "migrate.lock"):
             upgrade(self._database)
         self._held: dict[str, FileLock] = {}
@@ -112,7 +112,10 @@ class EmbeddedStore(SmallTables):
         with self._database.read() as link:
             return index.outcomes(link, journal, [int(sequence)]).get(int(sequence))
 
-    def rows(self, ensemble: str, *, window: Window | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    def rows(
+        self, ensemble: str, *, window: Window | None = None, columns: Sequence[str] | None = None,
+        as_of: int | None = None, measured: bool = False,
+    ) -> pa.Table:  # fmt: skip
         """Return predictions with their current ``label`` (null where none), in the order they came."""
         whole = self._layout(ensemble).arrow(label=True)
         schema = whole if columns is None else pa.schema([whole.field(name) for name in columns])
@@ -124,7 +127,10 @@ class EmbeddedStore(SmallTables):
             return fit(found, schema)
         numbers = pc.unique(found.column("part")).to_pylist()
         with self._database.read() as link:
-            labels = index.labels_of_parts(link, numbers)
+            if as_of is not None:
+                labels = index.labels_as_of(link, ensemble, numbers, as_of, stored.load(link)[ensemble].fits)
+            else:
+                labels = index.labels_of_parts(link, numbers, measured=measured)
         found, labels = paired(found, labels)
         return fit(found.append_column("label", labels.column("label")), schema)
 

@@ -186,10 +186,39 @@ def _update_winners(link: sa.Connection, ensemble: str, best: dict[bytes, tuple[
     many(link, "INSERT INTO changed (ensemble, hash) VALUES (?, ?)", ids)
 
 
-def labels_of_parts(link: sa.Connection, parts: Sequence[int]) -> pa.Table:
-    """Return part, row, hash and current label of every row of these parts."""
-    schema = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("hash", pa.binary(16)), ("label", pa.string())])
+_LABELS = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("hash", pa.binary(16)), ("label", pa.string())])
+
+
+def labels_of_parts(link: sa.Connection, parts: Sequence[int], *, measured: bool = False) -> pa.Table:
+    """Return part, row, hash and current label of every row of these parts.
+
+    ``measured`` takes only the parts that the states hold, and the labels that they hold.
+    """
+    statement = "SELECT part, line, hash, label FROM id_index WHERE part IN ({})"
+    if measured:
+        statement = ("SELECT i.part, i.line, i.hash, i.measured FROM id_index i JOIN parts p ON p.part = i.part "
+                     "WHERE p.merged = 1 AND i.part IN ({})")  # fmt: skip
     rows: list[tuple[object, ...]] = []
     for some in chunks(parts):
-        rows += fetch(link, f"SELECT part, line, hash, label FROM id_index WHERE part IN ({marks(some)})", tuple(some))  # noqa: S608
-    return table_of(rows, schema)
+        rows += fetch(link, statement.format(marks(some)), tuple(some))
+    return table_of(rows, _LABELS)
+
+
+def labels_as_of(
+    link: sa.Connection, ensemble: str, parts: Sequence[int], instant: int, fits: Callable[[str | None], bool]
+) -> pa.Table:
+    """Return part, row, hash of every row of these parts, and the label that held at an instant (D5)."""
+    rows: list[tuple[object, ...]] = []
+    for some in chunks(parts):
+        known: dict[bytes, tuple[bytes, str | None]] = {}
+        query = (
+            "SELECT i.hash, e.order_key, e.value FROM id_index i JOIN label_events e ON e.hash = i.hash "  # noqa: S608
+            f"AND e.ensemble = ? WHERE i.ensemble = ? AND i.part IN ({marks(some)}) AND e.known_at <= ?"
+        )
+        for name in (ensemble, ALL):
+            for identity, order_key, value in fetch(link, query, (name, ensemble, *some, instant)):
+                if (identity not in known or known[identity][0] < order_key) and fits(value):
+                    known[identity] = (order_key, value)
+        query = f"SELECT part, line, hash FROM id_index WHERE part IN ({marks(some)})"  # noqa: S608
+        rows += [(*row, known.get(row[2], (b"", None))[1]) for row in fetch(link, query, tuple(some))]
+    return table_of(rows, _LABELS)

@@ -144,6 +144,7 @@ window_values = sa.Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
+# Every reference for ever, one row an epoch: the windows that start at ``since`` or later are measured with it.
 references = sa.Table(
     "reference_parts", metadata,
     sa.Column("number", _BIG, primary_key=True),
@@ -152,6 +153,8 @@ references = sa.Table(
     sa.Column("payload", _BLOB, nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False, server_default=str(-(1 << 62))),
+    sa.Column("who", _KEY, nullable=False, server_default=""),
     sa.Index("references_by_ensemble", "ensemble", "number"),
 )  # fmt: skip
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from choirmaster.ports import AuditEntry, StatePack
+from choirmaster.errors import StoreError
+from choirmaster.ports import AuditEntry, Epoch, StatePack
 from choirmaster.stores.sql import schema
 from choirmaster.stores.sql.database import Database
 from choirmaster.times import SECOND, Window
@@ -22,10 +23,12 @@ class SmallTables:
     Parameters
     ----------
     database : Database
+    fault : callable
+        Called with ``rebuilt``, ``emptied``, ``refilled`` and ``begun`` where a crash may come.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, fault: Callable[[str], None] = lambda _: None) -> None:
+        self._database, self._fault = database, fault
 
     # -- leases -------------------------------------------------------------------------------------------------
     def lease(self, name: str, holder: str, *, now: int, seconds: float) -> bool:
@@ -75,9 +78,37 @@ class SmallTables:
     # -- references ---------------------------------------------------------------------------------------------
     def put_reference(self, ensemble: str, reference: str, payload: bytes, *, at: int, source: str) -> None:
         """Keep a reference for ever; the latest becomes the current one."""
-        row = {"ensemble": ensemble, "reference": reference, "payload": payload, "at": at, "source": source}
         with self._database.write() as link:
-            link.execute(schema.references.insert().values(row))
+            _put_epoch(link, ensemble, Epoch(reference, at=at, source=source), payload)
+
+    def begin_epoch(
+        self, ensemble: str, epoch: Epoch, payload: bytes, packs: Sequence[StatePack],
+        *, seen: Mapping[Window, int], audit: AuditEntry | None = None,
+    ) -> None:  # fmt: skip
+        """In one transaction: keep a reference, and replace the states of all windows from its start on."""
+        table = schema.packs
+        later = (table.c.ensemble == ensemble, table.c.window_start >= epoch.since)
+        self._fault("rebuilt")
+        with self._database.write() as link:
+            query = sa.select(table.c.window_start, table.c.window_end, sa.func.max(table.c.revision)).where(*later)
+            rows = link.execute(query.group_by(table.c.window_start, table.c.window_end)).all()
+            if {Window(start, end): revision for start, end, revision in rows} != dict(seen):
+                raise StoreError("a window was measured while it was measured again", fix="set the reference again")
+            _put_epoch(link, ensemble, epoch, payload)
+            link.execute(table.delete().where(*later))
+            self._fault("emptied")
+            replace_packs(link, ensemble, packs)
+            if audit is not None:
+                link.execute(schema.audit.insert().values({name: getattr(audit, name) for name in _AUDIT}))
+            self._fault("refilled")
+        self._fault("begun")
+
+    def epochs(self, ensemble: str) -> list[Epoch]:
+        """Return the epochs in the order they were set."""
+        table = schema.references
+        query = sa.select(*(table.c[name] for name in _EPOCH)).where(table.c.ensemble == ensemble)
+        with self._database.read() as link:
+            return [Epoch(*row) for row in link.execute(query.order_by(table.c.number))]
 
     def reference(self, ensemble: str, reference: str | None = None) -> tuple[str, bytes] | None:
         """Return id and bytes of a reference, the current one by default."""
@@ -123,7 +154,13 @@ class SmallTables:
             return [AuditEntry(*row) for row in link.execute(query)]
 
 
+_EPOCH = ("reference", "since", "at", "source", "who")
 _AUDIT = ("at", "who", "action", "subject", "cause", "before", "after")
+
+
+def _put_epoch(link: sa.Connection, ensemble: str, epoch: Epoch, payload: bytes) -> None:
+    row = {name: getattr(epoch, name) for name in _EPOCH} | {"ensemble": ensemble, "payload": payload}
+    link.execute(schema.references.insert().values(row))
 
 
 def replace_packs(link: sa.Connection, ensemble: str, packs: Sequence[StatePack]) -> None:

@@ -1,0 +1,149 @@
+"""Setting a reference: the windows of its epoch are measured again from their rows; all of it happens or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from choirmaster.layout import SeriesSpec
+from choirmaster.ports import AuditEntry, Epoch, Measures, StatePack, Store
+from choirmaster.states.pack import States, pack
+from choirmaster.states.reference import Reference, to_bytes
+from choirmaster.times import DAY, Window, window_of
+from choirmaster.watch.absorb import live
+from choirmaster.watch.choosing import collected, first
+from choirmaster.watch.history import History
+from choirmaster.watch.settings import MonitorSettings
+
+SPAN = 30 * DAY  # of windows that are measured again under a new reference, unless told otherwise
+SET, MEMBER = "reference.set", "reference.member"
+APPEARED = "appeared"  # the kind of document that says when a new member's first answers came
+
+
+@dataclass(frozen=True, slots=True)
+class SetReference:
+    """What setting a reference did: ``windows`` from ``since`` on are measured again with ``id``."""
+
+    id: str
+    before: str
+    since: int
+    rows: int
+    source: str
+    windows: int
+
+
+def states_again(
+    store: Store, engine: Measures, settings: MonitorSettings, reference: Reference, window: Window
+) -> Mapping[tuple[Window, str], States]:
+    """Measure one window from its stored rows, with the labels that its states hold now."""
+    rows = live(store.rows(settings.name, window=window, measured=True))
+    return engine.states(rows, reference, settings.grain, calls=True)
+
+
+def begin_epoch(
+    store: Store,
+    engine: Measures,
+    settings: MonitorSettings,
+    reference: Reference,
+    epoch: Epoch,
+    revisions: Mapping[Window, int],
+    *,
+    audit: AuditEntry | None = None,
+    progress: Callable[[int, int], None] = lambda _, __: None,
+) -> SetReference:
+    """Measure the windows from the epoch's start on again, then put reference, states and audit in one transaction.
+
+    Parameters
+    ----------
+    epoch : Epoch
+        Its ``since`` is the start of a window.
+    revisions : mapping
+        The revision of every measured window.
+    progress : callable
+        Called with the windows done and to do.
+    """
+    seen = {window: revision for window, revision in revisions.items() if window.start >= epoch.since}
+    packs = []
+    for done, window in enumerate(sorted(seen)):
+        progress(done, len(seen))
+        found = states_again(store, engine, settings, reference, window)
+        packs += [
+            StatePack(slot[0], slot[1], reference.id, seen[window] + 1, pack(states), epoch.at)
+            for slot, states in sorted(found.items(), key=lambda pair: pair[0])
+        ]
+    store.begin_epoch(settings.name, epoch, to_bytes(reference), packs, seen=seen, audit=audit)
+    before = audit.before if audit else ""
+    return SetReference(reference.id, before, epoch.since, reference.rows, epoch.source, len(seen))
+
+
+def start_of(settings: MonitorSettings, since: int) -> int:
+    """Return the start of the window that holds an instant."""
+    return window_of(settings.grain, since).start
+
+
+def new_members(settings: MonitorSettings, history: History) -> tuple[SeriesSpec, ...]:
+    """Return the configured series that the current reference knows nothing of."""
+    known = {one.name for one in history.current.layout.series}
+    return tuple(one for one in settings.layout.series if one.name not in known)
+
+
+def with_member(
+    store: Store, engine: Measures, settings: MonitorSettings, history: History, one: SeriesSpec, now: int
+) -> tuple[Reference | None, int, float]:
+    """Return the current reference with parts for one more member, from when on it holds, and how much is collected.
+
+    The parts come from the configured reference's rows where these have the member's answers, else from its first live
+    rows. All other parts stay as they are, so what was measured before adds up with what comes (D14).
+    """
+    columns = list(settings.layout.output_columns(one))
+    key = f"{settings.name}/{one.name}"
+    since = store.documents(APPEARED, key).get(key, {}).get("at")
+    if since is None:
+        fresh = _answered(live(store.pending(settings.name).predictions), columns)
+        if not fresh.num_rows:
+            return None, 0, 0.0
+        since = start_of(settings, pc.min(fresh["time"].cast(pa.int64())).as_py())
+        store.put_document(APPEARED, key, {"at": since}, at=now)
+    rows = _configured(settings, columns)
+    if rows is None:
+        names = ["time", "split", *columns, "label"]
+        rows = _answered(
+            live(store.rows(settings.name, window=Window(since, since + 2 * SPAN), columns=names)), columns
+        )
+        share = collected(rows, settings.collect) if rows.num_rows else 0.0
+        if share < 1.0:
+            return None, since, share
+        rows = first(rows, settings.collect)
+    only = replace(settings.layout, series=(one,), numeric=(), categorical=(), segments=())
+    built = engine.reference(rows, only, cutoff=settings.cutoff, source=settings.reference_source)
+    return _joined(history.current, built, settings.layout.series), since, 1.0
+
+
+def _joined(current: Reference, built: Reference, order: Iterable[SeriesSpec]) -> Reference:
+    known = {one.name: one for one in (*built.layout.series, *current.layout.series)}
+    rank = {one.name: place for place, one in enumerate(order)}
+    series = tuple(sorted(known.values(), key=lambda one: rank.get(one.name, -1)))
+    return replace(
+        current,
+        layout=replace(current.layout, series=series),
+        parts={**built.parts, **current.parts},
+        states={**built.states, **current.states},
+    )
+
+
+def _configured(settings: MonitorSettings, columns: list[str]) -> pa.Table | None:
+    table = None if settings.reference_rows is None else settings.reference_rows()
+    if table is None or any(name not in table.column_names for name in columns):
+        return None
+    return table if _answered(table, columns).num_rows else None
+
+
+def _answered(table: pa.Table, columns: list[str]) -> pa.Table:
+    keep = None
+    for name in columns:
+        there = pc.is_valid(table[name])
+        keep = there if keep is None else pc.and_(keep, there)
+    return table if keep is None else table.filter(keep)
