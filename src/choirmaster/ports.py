@@ -141,7 +141,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class ValueQuery:
-    """Which values to read; an empty tuple means all."""
+    """Which values to read; an empty tuple means all. Of ``versions`` ``*`` is all together, None each."""
 
     ensemble: str = ""
     start: int | None = None
@@ -150,6 +150,7 @@ class ValueQuery:
     segments: tuple[str, ...] | None = ("",)
     features: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    versions: tuple[str, ...] | None = ("*",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from choirmaster.layout import Layout, SeriesSpec, Task, feature_column
 from choirmaster.metrics import exact
 from choirmaster.plan import Plan
 from choirmaster.states.base import Floats, Ints
+from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import Grain, Window
 from choirmaster.values import Value
 from choirmaster.watch.evaluate import ALL_SERIES, ValueRows
@@ -60,6 +61,8 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
     slot = (int(str(cells["window_start"][at])), str(cells["segment"][at]))
     chosen = frame.rows(slot)
     if chosen is None or len(chosen) > MAX_ROWS:
+        return None
+    if cells["version"][at] != ALL_VERSIONS:
         return None
     metric, series, feature, target = (str(cells[name][at]) for name in ("metric", "series", "feature", "target"))
     if metric == "roc_auc":

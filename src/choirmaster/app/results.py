@@ -5,10 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+import pyarrow.compute as pc
+
 from choirmaster.app.clock import RealClock
 from choirmaster.app.frames import Measured
 from choirmaster.layout import Layout
 from choirmaster.sources.frames import back_to
+from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import isoformat
 from choirmaster.watch.queries import HEADLINES
 
@@ -43,7 +46,8 @@ def content(measured: Measured) -> Any:
         "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows} if reference.comparable
         else None,
     }  # fmt: skip
-    return content_from_values(measured.values, alert_rows(measured), about, title=measured.name,
+    together = measured.values.filter(pc.equal(measured.values["version"], ALL_VERSIONS))
+    return content_from_values(together, alert_rows(measured), about, title=measured.name,
                                made_at=isoformat(RealClock().now()), versions=versions())  # fmt: skip
 
 

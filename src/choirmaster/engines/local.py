@@ -17,6 +17,7 @@ from choirmaster.engines.batch import BatchColumns, Counted, count_batch
 from choirmaster.engines.compile import compiled
 from choirmaster.engines.slicing import slices
 from choirmaster.engines.sparse import Sparse, restore, squeeze
+from choirmaster.engines.versioning import with_versions
 from choirmaster.engines.windowing import Assigned, assign
 from choirmaster.kernels.table import Kernels
 from choirmaster.layout import Layout
@@ -26,6 +27,7 @@ from choirmaster.states.base import MAX_ROWS_BEFORE_CARRY, Ints
 from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import States, merge_states
 from choirmaster.states.reference import Reference
+from choirmaster.states.versions import fold, whole
 from choirmaster.times import Grain, Window
 
 Slot = tuple[Window, str]  # window and segment
@@ -52,7 +54,7 @@ class Scan:
     def states(self, plan: Plan, slot: Slot) -> States:
         """Return the states of one window and segment; none where no row fell into it."""
         if slot in self.aside and slot in self.open:
-            return merge_states(restore(self.aside[slot], plan.parts), self.open[slot])
+            return fold(merge_states(restore(self.aside[slot], plan.parts), self.open[slot]))
         return self.open[slot] if slot in self.open else restore(self.aside.get(slot, {}), plan.parts)
 
     def take(self, plan: Plan, slot: Slot) -> States:
@@ -183,6 +185,7 @@ class Accumulator:
         group = assigned.index if windows == len(assigned.windows) else np.where(inside, assigned.index - first, -1)
         slots = [(window, "") for window in assigned.windows[first : first + windows]]
         counted = count_batch(source, self._whole, group, windows, self.kernels)
+        counted = with_versions(counted, source, self._whole, group, windows, self.kernels)
         if windows * self._slot_bytes <= GATHER_BYTES:
             self._gather(slots, source.batch.num_rows, counted)
         else:
@@ -223,8 +226,10 @@ class Accumulator:
             for row in np.flatnonzero(counts.any(axis=1)):
                 states = targets[row]
                 if key not in states:
-                    states[key] = BY_KIND[key.kind].zero(self.plan.parts[key])
+                    states[key] = BY_KIND[key.kind].zero(self.plan.parts[whole(key)])
                 states[key].add(counts[row], units[row])
+        for slot in slots:
+            self.open[slot] = fold(self.open[slot])
         self._make_room(len(slots))
 
     def _states(self, slot: Slot) -> States:

@@ -80,6 +80,7 @@ def build_reference(
             parts |= built
     segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
     states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
+    states = {key: state for key, state in states.items() if key in parts}  # of all versions together
     crosses = {names: frequent_cells(batch, layout, names, at_most=cross_cells) for names in layout.crosses}
     return Reference(layout, parts, states, segments, source, table.num_rows, comparable, crosses)
 

@@ -10,6 +10,7 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.base import Ints, State
 from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import Parts, States
+from choirmaster.states.versions import whole
 
 
 class Sparse(NamedTuple):
@@ -39,7 +40,7 @@ def _squeezed(state: State) -> Sparse:
 
 
 def _restored(key: StateKey, one: Sparse, parts: Parts) -> State:
-    state = BY_KIND[key.kind].zero(parts[key])
+    state = BY_KIND[key.kind].zero(parts[whole(key)])
     state.counts[one.cells] = one.counts
     state.sums = one.sums
     return state

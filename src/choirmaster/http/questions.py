@@ -16,7 +16,7 @@ from choirmaster.http.table import READ, Call, Handler, Route
 from choirmaster.times import parse_instant
 from choirmaster.values import VALUE_COLUMNS
 
-_FILTERS = ("ensemble", "series", "metric", "segment", "feature", "target")
+_FILTERS = ("ensemble", "series", "metric", "segment", "feature", "target", "version")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST = 10_000
 

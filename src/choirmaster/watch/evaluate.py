@@ -17,6 +17,7 @@ from choirmaster.states.reference import Reference
 from choirmaster.times import Window
 from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value
 from choirmaster.watch.labelled import LABEL_SHARE, label_share
+from choirmaster.watch.versions import version_values
 
 ALL_SERIES = "all"  # features belong to every series
 
@@ -106,6 +107,9 @@ def evaluate_states(
     for key in plan.keys(segmented=bool(subject.segment)):
         for metric, target, value in _values(key, states, reference, metrics):
             rows.add(subject, key, target, metric.name, value, reference.id)
+    if not subject.segment:
+        for key, target, name, value in version_values(states, plan, metrics):
+            rows.add(subject, key, target, name, value, reference.id)
     if reference.layout.task is Task.REGRESSION:  # the rows and the labels of numbers lie in two states
         for one in reference.layout.series:
             value = label_share(states, one.name)

@@ -15,6 +15,7 @@ from choirmaster.alerts.rules import Point, Rule
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.plan import Plan
 from choirmaster.states.reference import Reference
+from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import Window, to_micros
 from choirmaster.watch.evaluate import Subject as Measured
 from choirmaster.watch.evaluate import ValueRows, evaluate_states, metrics_for
@@ -102,7 +103,8 @@ def _grouped(values: pa.Table, wanted: set[str]) -> dict[tuple[str, str, str, st
     out: dict[tuple[str, str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
     names = ["window_start", "window_end", "series", "segment", "feature", "target", "metric", "value", "lower",
              "upper", "n", "reason", "reference"]  # fmt: skip
-    chosen = values.filter(pc.is_in(values["metric"], pa.array(sorted(wanted))))
+    together = pc.equal(values["version"], ALL_VERSIONS)
+    chosen = values.filter(pc.and_(together, pc.is_in(values["metric"], pa.array(sorted(wanted)))))
     for row in chosen.select(names).to_pylist():
         out[row["metric"], row["series"], row["feature"], row["segment"], row["target"]].append(row)
     return out

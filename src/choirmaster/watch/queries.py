@@ -117,16 +117,20 @@ class Queries:
         segment: str = "",
         feature: Names = (),
         target: str = "",
+        version: Names = "*",
         start: Moment = None,
         end: Moment = None,
     ) -> list[dict[str, Any]]:
-        """Return tidy rows (D2), times as ISO 8601 texts; segment ``*`` means every one."""
+        """Return tidy rows (D2), times as ISO 8601 texts; segment ``*`` means every one.
+
+        Version ``*`` is all versions of a member together, '' each that has values of its own.
+        """
         segments = None if segment == "*" else (segment,)
         names = self._asked(ensemble)
         rows = [
             row for name in names
             for row in self._tidy(ValueQuery(name, instant(start), instant(end), listed(series), segments,
-                                             listed(feature), listed(metric)))
+                                             listed(feature), listed(metric), listed(version) or None))
         ]  # fmt: skip
         return [row for row in rows if row["target"] == target] if target else rows
 

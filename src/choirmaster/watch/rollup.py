@@ -89,7 +89,7 @@ def merged(packs: Iterable[StatePack], history: History, keep: Keep) -> Sum:
         if reference.id not in parts:
             whole = plan_for(reference, None, calls=True).parts
             parts[reference.id] = {key: part for key, part in whole.items() if keep(key)}
-        out.add(unpack(one.payload, parts[reference.id], BY_KIND), reference, one.revision)
+        out.add(unpack(one.payload, parts[reference.id], BY_KIND, versions=False), reference, one.revision)
     return out
 
 

@@ -30,6 +30,7 @@ LAYOUT = Layout(
     crosses=(("airport", "carrier"),),
 )
 DAYS = 3
+VERSIONS = (["1"], ["1", "2", None], [f"v{i}" for i in range(12)])
 
 
 class FixedClock:
@@ -61,7 +62,7 @@ def predictions(n: int, seed: int) -> pa.Table:
             f"m.{name}.p.yes": scores,
             f"m.{name}.status": pa.array(["ok"] * n).dictionary_encode(),
             f"m.{name}.latency_us": pa.array(rng.integers(1, 9000, n)),
-            f"m.{name}.version": pa.array(["1"] * n).dictionary_encode(),
+            f"m.{name}.version": pa.array(rng.choice(VERSIONS[seed % 3], n).tolist()).dictionary_encode(),
         }
     schema = LAYOUT.arrow()
     return pa.table([pa.array(columns[f.name]).cast(f.type) if not isinstance(columns[f.name], pa.Array)

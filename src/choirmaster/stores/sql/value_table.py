@@ -77,12 +77,13 @@ def _select_keys(link: sa.Connection, ensemble: str) -> list[tuple[Any, ...]]:
 
 
 def _wanted(row: tuple[object, ...], query: ValueQuery) -> bool:
-    _, _, series, _, segment, feature, _, metric, _, _ = row
+    _, _, series, version, segment, feature, _, metric, _, _ = row
     return (
         (not query.series or series in query.series)
         and (query.segments is None or segment in query.segments)
         and (not query.features or feature in query.features)
         and (not query.metrics or metric in query.metrics)
+        and (query.versions is None or version in query.versions)
     )
 
 
