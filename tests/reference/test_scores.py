@@ -8,7 +8,6 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from choirmaster.metrics import BY_NAME, evaluate, exact
-from choirmaster.metrics.roc_auc import auc_of_counts
 from choirmaster.states import Scores
 from choirmaster.states.bins import single_valued
 from choirmaster.states.scores import ScorePart, reference_scores, score_part
@@ -93,7 +92,7 @@ def test_delong_variance_is_that_of_the_pairwise_definition() -> None:
 
 
 def test_perfect_and_single_rows_still_have_an_interval() -> None:
-    perfect = auc_of_counts(np.array([0, 5]), np.array([7, 0]), np.array([True, True]))
+    perfect = exact.roc_auc(np.array([1] * 5 + [0] * 7), np.array([0.9] * 5 + [0.1] * 7))
     assert (perfect.number, perfect.upper) == (1.0, 1.0)
     assert 0.4 < perfect.lower < 0.7
     one = exact.roc_auc(np.array([1, 0, 0]), np.array([0.5, 0.4, 0.6]))

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from choirmaster.metrics.accuracy import ACCURACY, ERROR_RATE
+from choirmaster.metrics.average_precision import AVERAGE_PRECISION
 from choirmaster.metrics.balanced_accuracy import BALANCED_ACCURACY
 from choirmaster.metrics.base import FAMILIES, MACRO, Metric, evaluate, targets
+from choirmaster.metrics.brier_parts import BRIER_RELIABILITY, BRIER_RESOLUTION, BRIER_UNCERTAINTY
+from choirmaster.metrics.calibration import (
+    EXPECTED_CALIBRATION_ERROR,
+    MAXIMUM_CALIBRATION_ERROR,
+    OBSERVED_EXPECTED_RATIO,
+)
 from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
+from choirmaster.metrics.class_ks import CLASS_KS
 from choirmaster.metrics.errors import BIAS, MAE, MSE, R2, RMSE
 from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
@@ -17,8 +25,10 @@ from choirmaster.metrics.mcc import KAPPA, MCC
 from choirmaster.metrics.negative_predictive_value import NEGATIVE_PREDICTIVE_VALUE
 from choirmaster.metrics.precision import PRECISION
 from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
+from choirmaster.metrics.recall_at_fpr import RECALL_AT_FPR
 from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
-from choirmaster.metrics.roc_auc import ROC_AUC
+from choirmaster.metrics.review import REVIEW
+from choirmaster.metrics.roc_auc import GINI, ROC_AUC
 from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
 from choirmaster.metrics.specificity import FALSE_POSITIVE_RATE, SPECIFICITY
@@ -38,6 +48,17 @@ METRICS: tuple[Metric, ...] = (
     MCC,
     KAPPA,
     ROC_AUC,
+    AVERAGE_PRECISION,
+    EXPECTED_CALIBRATION_ERROR,
+    MAXIMUM_CALIBRATION_ERROR,
+    OBSERVED_EXPECTED_RATIO,
+    CLASS_KS,
+    GINI,
+    *REVIEW,
+    *RECALL_AT_FPR,
+    BRIER_RELIABILITY,
+    BRIER_RESOLUTION,
+    BRIER_UNCERTAINTY,
     LOG_LOSS,
     BRIER,
     MAE,

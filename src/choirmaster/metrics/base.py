@@ -47,6 +47,8 @@ class Metric:
         ``value_for(state, class name)`` where there is also a value for each class.
     targets : callable or None
         Class names of a state that ``value_for`` serves.
+    usual : bool
+        Measured unless asked otherwise.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Metric:
     kind: Kind = Kind.OBSERVED
     value_for: Callable[[Any, str], Value] | None = None
     targets: Callable[[Any], tuple[str, ...]] | None = None
+    usual: bool = True
 
     @property
     def per_target(self) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from choirmaster.errors import ShapeMismatch
-from choirmaster.metrics.roc_auc import auc_of_counts
+from choirmaster.metrics import roc_auc as _auc
+from choirmaster.metrics.ranked import ranked_rows
 from choirmaster.metrics.two_sides import ks_value
 from choirmaster.states.base import Floats, Ints
-from choirmaster.values import Kind, Reason, Value, undefined
+from choirmaster.values import Reason, Value, undefined
 
 
 def roc_auc(y_true: Ints, y_score: Floats) -> Value:
     """Area under the ROC curve of rows, ties by mid-rank.
+
+    Every other metric of ``scores/1`` takes rows the same way: ``average_precision(ranked_rows(y_true, y_score))``.
 
     Parameters
     ----------
@@ -31,22 +33,7 @@ def roc_auc(y_true: Ints, y_score: Floats) -> Value:
     >>> roc_auc(np.array([0, 1, 0, 1]), np.array([0.1, 0.8, 0.5, 0.5])).number
     0.875
     """
-    _same(y_true, y_score)
-    labelled = (y_true == 0) | (y_true == 1)
-    used = labelled & np.isfinite(y_score)
-    y, scores = np.asarray(y_true)[used] == 1, np.asarray(y_score)[used]
-    m, n = int(y.sum()), int((~y).sum())
-    if not len(y_true):
-        return undefined(Reason.NO_ROWS, kind=Kind.REALIZED)
-    if not m + n:
-        return undefined(Reason.ALL_MISSING if labelled.any() else Reason.NO_LABELS, kind=Kind.REALIZED)
-    if not m or not n:
-        return undefined(Reason.ONE_CLASS_ONLY, kind=Kind.REALIZED, n=m + n)
-    values, codes = np.unique(scores, return_inverse=True)
-    k = len(values)
-    positives = np.bincount(codes[y], minlength=k).astype(np.int64)
-    negatives = np.bincount(codes[~y], minlength=k).astype(np.int64)
-    return auc_of_counts(positives, negatives, np.ones(k, np.bool_))
+    return _auc.roc_auc(ranked_rows(y_true, y_score))
 
 
 def ks(current: Floats, reference: Floats) -> Value:
@@ -67,8 +54,3 @@ def ks(current: Floats, reference: Floats) -> Value:
     left = np.bincount(codes[: len(one)], minlength=k).astype(np.int64)
     right = np.bincount(codes[len(one) :], minlength=k).astype(np.int64)
     return ks_value(left, right, np.ones(k, np.bool_))
-
-
-def _same(y_true: Ints, y_score: Floats) -> None:
-    if y_true.shape != y_score.shape or y_true.ndim != 1:
-        raise ShapeMismatch("labels and scores do not fit", expected=str(y_true.shape), got=str(y_score.shape))

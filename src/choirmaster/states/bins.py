@@ -10,7 +10,9 @@ import numpy as np
 from choirmaster.states.base import Floats, Ints
 
 QUANTILES = 240
-SCORE_QUANTILES = 3072
+SCORE_QUANTILES = 2048
+TOP_QUANTILES = 1024
+TOP_OCTAVES = 20
 LOGIT_POINTS = 985
 LOGIT_SPAN = 37.0
 CUTOFF_STEPS = 20
@@ -52,19 +54,22 @@ def feature_edges(x: Floats, *, exact: bool = False) -> Floats:
 def score_edges(p: Floats, cutoffs: tuple[float, ...] = ()) -> Floats:
     """Return the ascending edges for a probability column (D12).
 
-    3,072 quantiles of the reference's scores, 985 log-odds points in +-37, k/20, each declared cutoff, and bins of
-    their own for exact 0 and exact 1.
+    2,048 even quantiles of the reference's scores, and 1,024 that close in on the top by a constant factor down to a
+    share of 2^-20; 985 log-odds points in +-37, k/20, each declared cutoff, and bins of their own for exact 0 and 1.
     """
     usable = p[(p >= 0.0) & (p <= 1.0)] + 0.0
     values, counts = np.unique(usable, return_counts=True)
     odds = np.linspace(-LOGIT_SPAN, LOGIT_SPAN, LOGIT_POINTS)
     fixed = [1.0 / (1.0 + np.exp(-odds)), np.arange(1, CUTOFF_STEPS) / CUTOFF_STEPS, _equality(np.array([0.0, 1.0]))]
     fixed.append(np.asarray(cutoffs, dtype=np.float64))
-    if len(values) and len(values) <= SCORE_QUANTILES // 2:
+    quantiles = SCORE_QUANTILES + TOP_QUANTILES
+    if len(values) and len(values) <= quantiles // 2:
         fixed.append(_equality(values))
     elif len(values):
         fixed.append(_quantiles(values, counts, np.arange(SCORE_QUANTILES + 1) / SCORE_QUANTILES))
-        fixed.append(_equality(values[counts * SCORE_QUANTILES >= len(usable)]))
+        nearer = np.arange(1, TOP_QUANTILES + 1) / TOP_QUANTILES
+        fixed.append(_quantiles(values, counts, 1.0 - 0.5 ** (TOP_OCTAVES * nearer)))
+        fixed.append(_equality(values[counts * quantiles >= len(usable)]))
     edges = np.unique(np.concatenate(fixed))
     return edges[(edges >= 0.0) & (edges <= _above(1.0))]
 
