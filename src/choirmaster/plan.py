@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from choirmaster.schema import Layout, Output, SeriesSpec, Task
 from choirmaster.states.base import Part
 from choirmaster.states.calls import CALLS
-from choirmaster.states.keys import StateKey
+from choirmaster.states.errors import MAX_MEMBERS
+from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
+
+LABELLED = ("confusion/1", "scores/1", "losses/1", "errors/1", "agreement/1")
+TOGETHER = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Plan:
 
     def labelled(self) -> tuple[StateKey, ...]:
         """Return the keys a label has a part in: those a late label changes."""
-        return tuple(key for key in self.parts if key.kind in ("confusion/1", "scores/1", "losses/1"))
+        return tuple(key for key in self.parts if key.kind in LABELLED)
 
 
 def wanted(layout: Layout) -> list[StateKey]:
@@ -58,7 +62,7 @@ def wanted(layout: Layout) -> list[StateKey]:
     keys += [StateKey("", "histogram/1", name) for name in layout.categorical]
     for one in layout.series:
         keys += _series_keys(layout, one)
-    return keys
+    return keys + _together_keys(layout)
 
 
 def score_targets(layout: Layout) -> tuple[str, ...]:
@@ -73,6 +77,14 @@ def _series_keys(layout: Layout, one: SeriesSpec) -> list[StateKey]:
         return [StateKey(one.name, "confusion/1")]
     scores = [StateKey(one.name, "scores/1", target=target) for target in score_targets(layout)]
     return [StateKey(one.name, "confusion/1"), StateKey(one.name, "losses/1"), *scores]
+
+
+def _together_keys(layout: Layout) -> list[StateKey]:
+    """Return the states about all members at once, where there are at least two."""
+    if layout.task not in TOGETHER or not 2 <= len(layout.members) <= MAX_MEMBERS:
+        return []
+    kinds = ("errors/1", "spread/1", "agreement/1") if layout.task.classifies else ("errors/1", "spread/1")
+    return [StateKey(ENSEMBLE, kind) for kind in kinds]
 
 
 def plan_for(reference: Reference, grain: Grain | int | None, *, calls: bool) -> Plan:

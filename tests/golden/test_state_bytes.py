@@ -9,16 +9,31 @@ import zlib
 import numpy as np
 import pytest
 
-from choirmaster.states import BY_KIND, Calls, Confusion, Histogram, Losses, Moments, Scores
+from choirmaster.states import (
+    BY_KIND,
+    Agreement,
+    Calls,
+    Confusion,
+    ErrorProducts,
+    Histogram,
+    Losses,
+    Moments,
+    Scores,
+    Spread,
+)
+from choirmaster.states.agreement import AgreementPart
 from choirmaster.states.base import Part, State
 from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import CategoryPart, NumericPart
 from choirmaster.states.keys import StateKey
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.pack import pack, unpack
 from choirmaster.states.scores import ScorePart
+from choirmaster.states.spread import SpreadPart
+from choirmaster.states.varint import encode_few
 
 
 def part_id(kind: str, payload: bytes) -> bytes:
@@ -147,6 +162,50 @@ def test_calls() -> None:
     # 2 x 6 + 1,184 + 1 = 1,197 cells: calls ok and late (0, 1), rows ok and late (6, 7), bucket 40 (12 + 40 = 52).
     expected = state_bytes("calls/1", "07 ad 09 00 05", bytes.fromhex(CALLS.id), "01 01 05 01 2d  02 02 04 02 02")
     check(state, CALLS, expected)
+
+
+def test_errors() -> None:
+    part = ErrorPart(("a", "b"), 1, 0, (1, 3), (0.5,))
+    payload = b"\2\0\0\0" + b"\1\0\0\0a\1\0\0\0b" + struct.pack("<ii2qd", 1, 0, 1, 3, 0.5)
+    assert part.id == part_id("errors/1", payload).hex()
+    state = ErrorProducts.zero(part)
+    state.update(np.array([[0.5, np.nan], [0.0, 1.0], [np.nan, 0.5], [0.5, 0.5]]), np.array([1.0, 1.0, 1.0, np.nan]))
+    # Cells: no label 1, no answer 0; {a} 1 row, {a, b} 1 row, each clipped 0, 0; other sets 1 row, clipped 0, pairs
+    # aa 0, ab 0, bb 1. Sums of {a}: -0.5, 0.25, 0.25; of {a, b}: -1, 0, 1, 0, 0, 0.25, then 0.25 squared for the
+    # diversity 0.5 - 0.25, and the squares of 0 - 0.25 and 1 - 0.25; of other sets: 0, -0.5, 0, 0, 0.25.
+    sums = [-0.5, 0.25, 0.25, -1.0, 0.0, 1.0, 0.0, 0.0, 0.25, 0.0625, 0.0625, 0.5625, 0.0, -0.5, 0.0, 0.0, 0.25]
+    words = b"".join(encode_few(*(2 * one if one >= 0 else -2 * one - 1 for one in divmod(int(x * 2**40), 2**40)))
+                     for x in sums)  # fmt: skip
+    expected = state_bytes(
+        "errors/1", "08 0d 11 05", part_id("errors/1", payload), "01 02 03 03 04  02 02 02 02 02" + words.hex()
+    )
+    check(state, part, expected)
+
+
+def test_votes() -> None:
+    part = AgreementPart(("a", "b"), ("x", "y"), (0.5, float("nan")))
+    payload = b"\2\0\0\0\2\0\0\0" + b"".join(b"\1\0\0\0" + one for one in (b"a", b"b", b"x", b"y"))
+    payload += struct.pack("<d", 0.5) + np.float64("nan").tobytes()
+    assert part.id == part_id("agreement/1", payload).hex()
+    state = Agreement.zero(part)
+    state.update(np.array([[0, 0], [0, 1], [1, 0], [2, 1], [2, 2]]), np.array([0, 0, 3, 1, 1]))
+    # Cells: pair 7 (both right 1, only a 1, apart without label 1), patterns (1,1), (2,1), (2,2) with and without label
+    # (1 0, 1 1, 1 0), right of 1: 0 1, right of 2: 0 1 1, silent 1. Sums: 0 + 1 + 1 and its square: high words.
+    expected = state_bytes(
+        "agreement/1", "0b 13 02 0b", part_id("agreement/1", payload),
+        "01 01 05 01 02 01 01 03 02 01 01  02 02 02 02 02 02 02 02 02 02 02  04 00 04 00",
+    )  # fmt: skip
+    check(state, part, expected)
+
+
+def test_spread() -> None:
+    part = SpreadPart(("a", "b"), 0, 1)
+    payload = b"\2\0\0\0" + b"\1\0\0\0a\1\0\0\0b" + struct.pack("<ii", 0, 1)
+    state = Spread.zero(part)
+    state.update(np.array([[0.0, 4.0], [1.0, np.nan]]))
+    # The variance 4 in units of 2^-38 is 2^40, one high word; its square 16 in units of 2^-36 is 2^40 as well.
+    expected = state_bytes("spread/1", "08 04 02 02", part_id("spread/1", payload), "01 01  02 02  02 00 02 00")
+    check(state, part, expected)
 
 
 def test_a_state_without_rows() -> None:

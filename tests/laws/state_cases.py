@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from choirmaster.kernels.table import PLAIN, Kernels
 from choirmaster.states import BY_KIND, Part, State
+from choirmaster.states.agreement import AgreementPart
 from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.scores import score_part
+from choirmaster.states.spread import SpreadPart
 
 Row = tuple[Any, ...]
 X = np.concatenate([np.repeat([0.0, -1.0, 7.5], 40), np.linspace(-3.0, 9.0, 700), [np.nan, np.inf]])
@@ -60,6 +63,9 @@ def _row(*parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Row]:
 
 F, WHOLE = np.float64, np.int64
 LABEL = st.integers(0, 2)
+THREE, TWO = ("a", "b", "c"), ("a", "b")
+ALL_MASKS, SOME_MASKS = tuple(range(1, 8)), (3, 7)
+index = st.sampled_from([0.0, 1.0, 2.0, 3.0, 0.5, np.nan])
 CASES = (
     Case("numeric feature", numeric_part(X), _row(number), (F,), kernels=True),
     Case("exact feature", numeric_part(X, exact=True), _row(number), (F,), kernels=True),
@@ -75,6 +81,16 @@ CASES = (
     Case("losses of numbers", LossPart(True, 3), _row(number, number), (F, F), kernels=True),
     Case("relative losses", number_part(X), _row(number, number), (F, F), kernels=True),
     Case("calls", CALLS, _row(st.integers(0, 5), st.integers(-1, 1 << 45), st.integers(0, 1)), (WHOLE, WHOLE, WHOLE)),
+    Case("errors of two classes", ErrorPart(THREE, 1, 0, ALL_MASKS, (0.25,)), _row(chance, chance, chance, index),
+         (F, F, F, F), kernels=True, wide=3),
+    Case("errors of three classes", ErrorPart(TWO, 3, 0, (1, 2, 3), (0.5, 0.25, 0.25)),
+         _row(*[chance] * 6, index), (F,) * 7, kernels=True, wide=6),
+    Case("errors of numbers, some sets of members", ErrorPart(THREE, 0, 3, SOME_MASKS, (1.5,)),
+         _row(number, number, number, number), (F, F, F, F), kernels=True, wide=3),
+    Case("spread of chances", SpreadPart(THREE, 1), _row(chance, chance, chance), (F, F, F), kernels=True, wide=3),
+    Case("spread of numbers", SpreadPart(TWO, 0, 3), _row(number, number), (F, F), kernels=True, wide=2),
+    Case("votes", AgreementPart(THREE, ("x", "y"), (0.5, 0.5, 0.5)),
+         _row(LABEL, LABEL, LABEL, st.integers(0, 3)), (WHOLE,) * 4, kernels=True, wide=3),
 )  # fmt: skip
 NAMES = [case.name for case in CASES]
 

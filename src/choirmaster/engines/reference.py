@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from choirmaster.engines import columns as col
+from choirmaster.engines.batch import BatchColumns
 from choirmaster.engines.local import states_of
 from choirmaster.engines.slicing import MAX_CROSS_CELLS, frequent_cells
+from choirmaster.engines.together import together_part
 from choirmaster.kernels.table import Kernels
 from choirmaster.plan import Plan, wanted
 from choirmaster.schema import Layout, Output, SeriesSpec, Task, feature_column
@@ -22,7 +24,7 @@ from choirmaster.states.bins import scale_exponent
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.cutoff import best_f1
 from choirmaster.states.histogram import NumericPart, category_part, numeric_part
-from choirmaster.states.keys import StateKey
+from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.reference import Reference
@@ -66,8 +68,10 @@ def build_reference(
     labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
     parts: dict[StateKey, Part] = {}
     subjects: dict[tuple[str, str], list[StateKey]] = {}
+    together = [key for key in wanted(layout) if key.series == ENSEMBLE]  # their parts follow from the members' parts
     for key in wanted(layout):
-        subjects.setdefault((key.series, key.feature), []).append(key)
+        if key not in together:
+            subjects.setdefault((key.series, key.feature), []).append(key)
 
     def build(keys: list[StateKey]) -> dict[StateKey, Part]:
         built: dict[StateKey, Part] = {}
@@ -78,6 +82,8 @@ def build_reference(
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # sorting columns, which is most of it, runs side by side
         for built in pool.map(build, subjects.values()):
             parts |= built
+    rows = BatchColumns(batch, Plan(layout, parts, None))
+    parts |= {key: together_part(rows, key.kind) for key in together}
     segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
     states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
     states = {key: state for key, state in states.items() if key in parts}  # of all versions together

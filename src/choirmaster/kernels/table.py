@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from choirmaster.kernels.answers import in_range, place, usable
+from choirmaster.kernels.errors import error_products, loss_changes, spread
 from choirmaster.kernels.locate import cell, locate
 from choirmaster.kernels.log import natural_log
 from choirmaster.kernels.losses import add_units, class_losses, number_losses
 from choirmaster.kernels.numeric import numeric
 from choirmaster.kernels.relative import relative_losses
 from choirmaster.kernels.scores import scores
+from choirmaster.kernels.votes import votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,12 @@ class Kernels:
     class_losses: Callable[..., None]
     number_losses: Callable[..., None]
     relative_losses: Callable[..., None]
+    error_products: Callable[..., None]
+    spread: Callable[..., None]
+    votes: Callable[..., None]
 
 
-PLAIN = Kernels(numeric, scores, class_losses, number_losses, relative_losses)
-HELPERS: tuple[Callable[..., object], ...] = (cell, locate, natural_log, add_units)  # compiled into their callers
+PLAIN = Kernels(numeric, scores, class_losses, number_losses, relative_losses, error_products, spread, votes)
+HELPERS: tuple[Callable[..., object], ...] = (  # compiled into their callers, each before those that call it
+    cell, locate, natural_log, add_units, usable, in_range, place, loss_changes,
+)  # fmt: skip

@@ -32,6 +32,16 @@ from choirmaster.metrics.roc_auc import GINI, ROC_AUC
 from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
 from choirmaster.metrics.specificity import FALSE_POSITIVE_RATE, SPECIFICITY
+from choirmaster.metrics.together import (
+    BEST_WEIGHT,
+    BEST_WEIGHTS_LOSS,
+    DIVERSITY,
+    ERROR_CORRELATION,
+    LEAVE_ONE_OUT,
+    MEAN_LOSS,
+    MEMBER_LOSS,
+    SHAPLEY,
+)
 
 METRICS: tuple[Metric, ...] = (
     ACCURACY,
@@ -91,6 +101,14 @@ METRICS: tuple[Metric, ...] = (
     LATENCY_P50,
     LATENCY_P90,
     LATENCY_P99,
+    DIVERSITY,
+    MEAN_LOSS,
+    MEMBER_LOSS,
+    LEAVE_ONE_OUT,
+    SHAPLEY,
+    BEST_WEIGHT,
+    BEST_WEIGHTS_LOSS,
+    ERROR_CORRELATION,
 )
 BY_NAME: dict[str, Metric] = {one.name: one for one in METRICS}
 

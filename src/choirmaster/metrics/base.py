@@ -47,6 +47,8 @@ class Metric:
         ``value_for(state, class name)`` where there is also a value for each class.
     targets : callable or None
         Class names of a state that ``value_for`` serves.
+    whole : str
+        The target of the value of the whole state where there are others too.
     usual : bool
         Measured unless asked otherwise.
     """
@@ -65,6 +67,7 @@ class Metric:
     value_for: Callable[[Any, str], Value] | None = None
     targets: Callable[[Any], tuple[str, ...]] | None = None
     usual: bool = True
+    whole: str = MACRO
 
     @property
     def per_target(self) -> bool:
@@ -80,7 +83,7 @@ class Metric:
 def targets(metric: Metric, state: State) -> tuple[str, ...]:
     """Return the targets a metric has values for on this state: '' alone, or ``macro`` and each class."""
     inner = metric.targets(state) if metric.targets else ()
-    return (MACRO, *inner) if inner else ("",)
+    return (metric.whole, *inner) if inner else ("",)
 
 
 def evaluate(metric: Metric, state: State | None, reference: State | None = None, target: str = "") -> Value:

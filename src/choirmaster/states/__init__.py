@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from choirmaster.states.agreement import Agreement
 from choirmaster.states.base import Part, State
 from choirmaster.states.calls import Calls
 from choirmaster.states.confusion import Confusion
+from choirmaster.states.errors import ErrorProducts
 from choirmaster.states.histogram import Histogram
 from choirmaster.states.losses import Losses
 from choirmaster.states.moments import Moments
 from choirmaster.states.scores import Scores
+from choirmaster.states.spread import Spread
 
-STATES: tuple[type[State], ...] = (Histogram, Moments, Confusion, Scores, Losses, Calls)
+STATES: tuple[type[State], ...] = (
+    Histogram,
+    Moments,
+    Confusion,
+    Scores,
+    Losses,
+    Calls,
+    ErrorProducts,
+    Agreement,
+    Spread,
+)
 BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
 
-__all__ = ["BY_KIND", "STATES", "Calls", "Confusion", "Histogram", "Losses", "Moments", "Part", "Scores", "State"]
+__all__ = [
+    "Agreement",
+    "BY_KIND",
+    "Calls",
+    "Confusion",
+    "ErrorProducts",
+    "Histogram",
+    "Losses",
+    "Moments",
+    "Part",
+    "STATES",
+    "Scores",
+    "Spread",
+    "State",
+]

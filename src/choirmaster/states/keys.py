@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+ENSEMBLE = "all"  # the series of states that are about all members at once (D2)
+
 
 class StateKey(NamedTuple):
     """Which series and version, or which feature, about which target, and what kind of state.

@@ -13,14 +13,17 @@ import numpy as np
 
 from choirmaster.ids import content_id
 from choirmaster.schema import Layout, Output, SeriesSpec, Task
+from choirmaster.states.agreement import AgreementPart
 from choirmaster.states.base import Part, State
 from choirmaster.states.calls import CallsPart
 from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import CategoryPart, NumericPart
 from choirmaster.states.keys import StateKey, parse_key
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.scores import ScorePart
+from choirmaster.states.spread import SpreadPart
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Reference:
 
 _PART_KINDS: dict[str, type[Part]] = {
     "numeric": NumericPart, "category": CategoryPart, "moments": MomentsPart, "confusion": ConfusionPart,
-    "score": ScorePart, "loss": LossPart, "calls": CallsPart,
+    "score": ScorePart, "loss": LossPart, "calls": CallsPart, "errors": ErrorPart, "agreement": AgreementPart,
+    "spread": SpreadPart,
 }  # fmt: skip
 
 

@@ -11,12 +11,15 @@ import pytest
 from choirmaster.metrics import BY_NAME, FAMILIES, METRICS, Metric, evaluate, targets
 from choirmaster.schema import Task
 from choirmaster.states import BY_KIND, Confusion, Histogram, Moments, State
+from choirmaster.states.agreement import AgreementPart
 from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part, reference_histogram
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.scores import reference_scores, score_part
+from choirmaster.states.spread import SpreadPart
 from choirmaster.values import Kind, Reason, Value
 
 X = np.linspace(0.0, 1.0, 50)
@@ -27,6 +30,9 @@ PARTS = {
     "scores/1": [score_part(X, np.arange(50) % 3), score_part(np.array([]), np.array([], np.int64))],
     "losses/1": [LossPart(False), LossPart(True, 0), number_part(X)],
     "calls/1": [CALLS],
+    "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
+    "agreement/1": [AgreementPart(("a", "b"), ("no", "yes"), (0.5, 0.5))],
+    "spread/1": [SpreadPart(("a", "b"), 1), SpreadPart(("a", "b"), 0, 3)],
 }
 each = pytest.mark.parametrize("metric", METRICS, ids=[one.name for one in METRICS])
 
