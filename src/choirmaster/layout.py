@@ -149,6 +149,8 @@ class Layout:
         Whether rows carry a ``value`` column (money).
     crosses : tuple of tuple of str
         Columns to slice by together, such as ``("carrier", "origin")``.
+    costs : tuple of float
+        What each case costs, row by row: true class by predicted class; empty where none are declared.
     """
 
     task: Task
@@ -160,6 +162,7 @@ class Layout:
     segments: tuple[str, ...] = ()
     value: bool = False
     crosses: tuple[tuple[str, ...], ...] = ()
+    costs: tuple[float, ...] = ()
 
     @property
     def members(self) -> tuple[SeriesSpec, ...]:

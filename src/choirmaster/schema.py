@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import SchemaError, unknown
 from choirmaster.ids import check_name
 from choirmaster.layout import (
@@ -97,6 +98,8 @@ class Schema:
         are crossed: ``["carrier", ["carrier", "origin"]]``.
     cutoff : float or dict or "auto", optional
         Score from which a row counts as positive; 0.5 where not given.
+    costs : dict, optional
+        What each case costs: ``{actual class: {predicted class: cost}}``; what is not named costs 0.
 
     Examples
     --------
@@ -123,6 +126,7 @@ class Schema:
     crosses: tuple[tuple[str, ...], ...]
     value: str | None
     cutoff: float | Mapping[str, float] | str | None
+    costs: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __init__(
@@ -147,6 +151,7 @@ class Schema:
         segments: Sequence[str | Sequence[str]] = (),
         value: str | None = None,
         cutoff: float | Mapping[str, float] | str | None = None,
+        costs: Mapping[Any, Mapping[Any, float]] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         put = object.__setattr__
@@ -172,6 +177,7 @@ class Schema:
         put(self, "crosses", crosses)
         put(self, "value", value)
         put(self, "cutoff", cutoff)
+        put(self, "costs", read_costs(costs, class_text))
         put(self, "notes", tuple(notes))
         _check(self)
 
@@ -217,6 +223,8 @@ class Schema:
                 out[name] = list(getattr(self, name))
         if self.crosses:
             out["segments"] = [*self.segments, *map(list, self.crosses)]
+        if self.costs:
+            out["costs"] = {actual: dict(row) for actual, row in self.costs.items()}
         if self.weights:
             out["weights"] = dict(self.weights)
         if self.features is not None:
@@ -319,6 +327,10 @@ def _check(schema: Schema) -> None:
                 raise SchemaError("a multiclass member needs a column for each class", where=f"$.members.{name}",
                                   expected='{"class a": "column", ...}', got=f'"{one.columns[""]}"',
                                   fix='or declare {"output": "class", "columns": "..."}')  # fmt: skip
+    if schema.costs and not schema.task.classifies:
+        raise SchemaError("costs are of classes", where="$.costs", got=f"task {schema.task}")
+    if schema.classes:
+        flat_costs(schema.costs, schema.classes)
     if schema.positive is not None and schema.classes and schema.positive not in schema.classes:
         raise SchemaError("positive is not among the classes", where="$.positive", got=f'"{schema.positive}"',
                           allowed=schema.classes)  # fmt: skip

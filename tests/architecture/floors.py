@@ -15,7 +15,7 @@ from dataclasses import dataclass
 ROOT = "choirmaster"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(("errors", "values", "times", "ids", "layout", "schema", "records", "guess"), 0),
+    **dict.fromkeys(("errors", "values", "times", "ids", "layout", "schema", "records", "guess", "costs"), 0),
     **dict.fromkeys(("kernels", "states", "metrics", "drift", "detect", "estimate", "fusion", "weights", "alerts"), 1),
     **dict.fromkeys(("config", "plan", "catalogue", "ports"), 2),
     **dict.fromkeys(("estimators", "members", "stores", "sources", "engines", "sinks", "exporters"), 3),

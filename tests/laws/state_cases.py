@@ -52,8 +52,8 @@ class Case:
     def state(self, rows: list[Row], kernels: Kernels = PLAIN) -> State:
         """Return the state of some rows."""
         out: Any = BY_KIND[self.part.kind].zero(self.part)
-        extra = (kernels,) if self.kernels else ()
-        out.update(*self.columns(rows), *extra)
+        extra = {"kernels": kernels} if self.kernels else {}
+        out.update(*self.columns(rows), **extra)
         return out
 
 
@@ -74,6 +74,10 @@ CASES = (
     Case("moments", moments_part(X, 4), _row(number), (F,), kernels=True),
     Case("two classes", ConfusionPart(("no", "yes"), 1, 0.5), _row(st.integers(0, 3), LABEL), (WHOLE, WHOLE)),
     Case("three classes", ConfusionPart(("a", "b", "c")), _row(st.integers(0, 4), st.integers(0, 3)), (WHOLE, WHOLE)),
+    Case("two classes and money", ConfusionPart(("no", "yes"), 1, 0.5, 3),
+         _row(st.integers(0, 3), LABEL, number), (WHOLE, WHOLE, F), kernels=True),
+    Case("three classes and money", ConfusionPart(("a", "b", "c"), value_exponent=-2),
+         _row(st.integers(0, 4), st.integers(0, 3), number), (WHOLE, WHOLE, F), kernels=True),
     Case("scores", score_part(P, np.arange(len(P)) % 3, (0.3,)), _row(chance, LABEL), (F, WHOLE), kernels=True),
     Case("losses of two", LossPart(False), _row(chance, st.integers(-1, 1)), (F, WHOLE), kernels=True, wide=1),
     Case("losses of three", LossPart(False), _row(chance, chance, chance, st.integers(-1, 2)), (F, F, F, WHOLE),

@@ -10,6 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from choirmaster.drift.cells import occupied
 from choirmaster.drift.divergence import jensen_shannon, psi
 from choirmaster.drift.ks import ks_margin
+from choirmaster.engines.compile import compiled
 from choirmaster.metrics import BY_NAME, evaluate, exact
 from choirmaster.metrics.intervals import wilson
 from choirmaster.states import Confusion, Losses, State
@@ -66,6 +67,31 @@ def test_confusion(name: str, target: str, task: str) -> None:
     drawn = rng.multinomial(n, chances, RUNS)
     share = np.mean([holds(evaluate(metric, confusion(part, one), target=target), truth) for one in drawn])
     assert LEAST <= share <= MOST
+
+
+MONEY = ("value_accuracy", "value_precision", "value_recall", "value_caught", "value_missed", "value_false_alarms")
+
+
+@pytest.mark.parametrize("name", [*MONEY, "cost", "total_cost"])
+def test_value_and_cost(name: str) -> None:
+    n, chances = 400, np.array([0.6, 0.1, 0.1, 0.2])
+    mean = np.array([20.0, 60.0, 80.0, 50.0])  # of the value, which follows a gamma law with shape 2
+    costs = (0.0, 2.0, 15.0, -1.0)
+    v, v1 = chances * mean, chances[3] * mean[3]
+    truth = {
+        "value_accuracy": (v[0] + v[3]) / v.sum(), "value_precision": v1 / (v1 + v[1]),
+        "value_recall": v1 / (v1 + v[2]), "value_caught": n * v1, "value_missed": n * v[2],
+        "value_false_alarms": n * v[1], "cost": chances @ costs, "total_cost": n * chances @ costs,
+    }[name]  # fmt: skip
+    part = ConfusionPart(("no", "yes"), 1, 0.5, 10, costs)
+    rng = np.random.default_rng(6)
+    found = []
+    for _ in range(RUNS):
+        case = rng.choice(4, n, p=chances)
+        state = Confusion.zero(part)
+        state.update(case // 2, case % 2, rng.gamma(2.0, mean[case] / 2.0), compiled())
+        found.append(holds(evaluate(BY_NAME[name], state), truth))
+    assert LEAST <= np.mean(found) <= MOST
 
 
 @pytest.mark.parametrize(("share", "skill", "n"), [(0.5, 1.0, 80), (0.1, 1.5, 300), (0.5, 3.5, 80), (0.5, 0.0, 80)])

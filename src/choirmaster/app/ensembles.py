@@ -14,9 +14,11 @@ from choirmaster.app.files import beside
 from choirmaster.config import Config, Ensemble
 from choirmaster.config import Member as MemberConfig
 from choirmaster.config import Rule as RuleConfig
+from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ConfigError, MemberError, unknown
 from choirmaster.layout import Layout, Output, SeriesSpec, Task, split_segments
 from choirmaster.ports import Member
+from choirmaster.schema import class_text
 from choirmaster.serve.settings import EnsembleSettings, Fallback, MemberSettings, Weights
 from choirmaster.times import SECOND, parse_duration, parse_grain
 from choirmaster.values import FUSED
@@ -37,6 +39,7 @@ def layout_of(config: Ensemble) -> Layout:
     return Layout(
         task, (*series, fused), tuple(str(one) for one in config.classes), _positive(config, task),
         config.features.numeric, config.features.categorical, single, config.value, crosses=crosses,
+        costs=flat_costs(read_costs(config.costs, class_text), tuple(str(one) for one in config.classes)),
     )  # fmt: skip
 
 

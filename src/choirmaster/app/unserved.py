@@ -32,8 +32,6 @@ def _ensemble(one: Ensemble, path: str) -> Iterator[ConfigError]:
     first = one.monitor.reference.first if one.monitor.reference else None
     if first is not None and first.endswith("%"):
         yield _not_yet("a share of a stream", f"{path}.monitor.reference.first", "say a duration, such as 14d")
-    if one.value:
-        yield _not_yet("a value column", f"{path}.value", "leave it out")
 
 
 def _not_yet(what: str, where: str, fix: str) -> ConfigError:

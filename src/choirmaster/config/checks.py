@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from choirmaster.config.model import Access, Config, Ensemble, Member, Monitor, Sink
+from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ChoirmasterError, ConfigError, unknown
 from choirmaster.ids import check_name
+from choirmaster.schema import class_text
 from choirmaster.times import HOUR, zone_info
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -100,6 +102,14 @@ def _classes(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterErro
         if value is not None and one.classes and value not in one.classes:
             where = place(f"{path}.{name}")
             yield ConfigError("not among the classes", where=where, got=f'"{value}"', allowed=one.classes)
+    try:
+        costs = read_costs(one.costs, class_text, where=place(f"{path}.costs"))
+        if costs and one.task == "regression":
+            yield ConfigError("a regression has no costs of classes", where=place(f"{path}.costs"))
+        elif one.classes:
+            flat_costs(costs, one.classes, where=place(f"{path}.costs"))
+    except ChoirmasterError as problem:
+        yield problem
     if isinstance(one.cutoff, float) and one.task != "regression" and not 0 <= one.cutoff <= 1:
         where = place(f"{path}.cutoff")
         yield ConfigError("cutoff out of range", where=where, expected="0 to 1", got=str(one.cutoff))

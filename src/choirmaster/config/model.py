@@ -166,6 +166,7 @@ class Ensemble(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fusion: Fusion = field(default_factory=Fusion)
     cutoff: float | Literal["auto"] | None = None  # of the fused score; none: 0.5
     value: bool = False  # rows carry a value (money)
+    costs: dict[str, dict[str, float]] = {}  # {actual class: {predicted class: cost}}; not named: 0
     answer: Answer = field(default_factory=Answer)
     labels: Labels = field(default_factory=Labels)
     monitor: Monitor = field(default_factory=Monitor)

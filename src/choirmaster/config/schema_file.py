@@ -16,6 +16,7 @@ from choirmaster.schema import Schema
 KEYS = (
     "task", "label", "members", "prediction", "fused", "fusion", "weights", "output", "classes", "positive", "cutoff",
     "time", "timezone", "id", "segments", "features", "numeric", "categorical", "value",
+    "costs",
 )  # fmt: skip
 _LISTS = ("classes", "segments", "features", "numeric", "categorical")
 _TEXTS = ("task", "label", "fusion", "output", "time", "timezone", "id", "value")

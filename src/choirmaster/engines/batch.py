@@ -13,9 +13,9 @@ from choirmaster.engines.together import feed_agreement, feed_errors, feed_sprea
 from choirmaster.kernels.table import Kernels
 from choirmaster.plan import Plan
 from choirmaster.schema import SeriesSpec, feature_column
-from choirmaster.states.base import Ints
+from choirmaster.states.base import Floats, Ints
 from choirmaster.states.calls import count_calls
-from choirmaster.states.confusion import count_pairs
+from choirmaster.states.confusion import count_worth
 from choirmaster.states.histogram import CategoryPart, count_codes, count_numeric
 from choirmaster.states.keys import StateKey
 from choirmaster.states.losses import sum_losses
@@ -43,6 +43,10 @@ class BatchColumns:
     def labels(self) -> Ints:
         """Label codes of a classification task."""
         return self.once("labels", "", lambda: col.label_codes(self.batch, self.plan.layout, self.label))  # type: ignore[no-any-return]  # kept as Any
+
+    def values(self) -> Floats:
+        """The declared value (money) of each row; NaN where there is none."""
+        return self.once("floats", "value", lambda: col.floats(self.batch, "value"))  # type: ignore[no-any-return]  # kept as Any
 
     def answers(self, series: SeriesSpec) -> Any:
         """Numbers of one series."""
@@ -78,11 +82,11 @@ def _feature(source: BatchColumns, key: StateKey, group: Ints, groups: int, kern
         yield moments, counts, sums
 
 
-def _confusion(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
+def _confusion(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
     part: Any = source.plan.parts[key]
     series = source.series[key.series]
     said = source.once("decided", key.series, lambda: col.decided(source.batch, source.plan.layout, series, part))
-    return count_pairs(part, source.labels(), said, group, groups), NO_SUMS.repeat(groups, axis=0)
+    return count_worth(part, source.labels(), said, source.values(), group, groups, kernels)
 
 
 def _scores(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:

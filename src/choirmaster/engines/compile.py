@@ -10,7 +10,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from choirmaster.kernels import answers, errors, locate, log, losses, numeric, relative, scores, table, votes
+from choirmaster.kernels import (
+    answers,
+    errors,
+    locate,
+    log,
+    losses,
+    numeric,
+    relative,
+    scores,
+    table,
+    value_sums,
+    votes,
+)
 from choirmaster.kernels.table import HELPERS, PLAIN, Kernels
 
 
@@ -63,7 +75,7 @@ def _usable(folder: Path) -> Path | None:
 def _fingerprint() -> str:
     """Return a hash of the kernels' sources: helpers are compiled into their callers, so one change renews all."""
     digest = hashlib.blake2b(digest_size=8)
-    for module in (answers, errors, locate, log, losses, numeric, relative, scores, table, votes):
+    for module in (answers, errors, locate, log, losses, numeric, relative, scores, table, value_sums, votes):
         read = getattr(module.__loader__, "get_source", None)
         digest.update(((read(module.__name__) if read else "") or "").encode())
     return digest.hexdigest()

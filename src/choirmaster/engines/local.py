@@ -163,8 +163,8 @@ class Accumulator:
         self.rows = self.untimed = 0
         self._gathered = Gathered()
         self._whole, self._sliced = plan.keys(segmented=False), plan.keys(segmented=True)
-        self._slot_bytes = 8 * sum(plan.parts[key].cells for key in self._whole) or 1
-        self._sliced_bytes = 8 * sum(plan.parts[key].cells for key in self._sliced) or 1
+        self._slot_bytes = _bytes_of(plan, self._whole)
+        self._sliced_bytes = _bytes_of(plan, self._sliced)
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Add a batch of any size."""
@@ -245,6 +245,11 @@ class Accumulator:
             if slot in self.aside:
                 states = merge_states(restore(self.aside[slot], self.plan.parts), states)
             self.aside[slot] = squeeze(states)
+
+
+def _bytes_of(plan: Plan, keys: tuple[StateKey, ...]) -> int:
+    """Return the size of one dense state for each key."""
+    return sum(8 * plan.parts[key].cells + 16 * len(plan.parts[key].exponents) for key in keys) or 1
 
 
 def _joined(accumulators: list[Accumulator], plan: Plan) -> Scan:

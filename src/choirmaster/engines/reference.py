@@ -33,6 +33,7 @@ from choirmaster.states.scores import ScorePart, reference_scores, score_part
 MAX_SEGMENT_VALUES = 100
 MAX_CATEGORIES = 10_000
 DEFAULT_CUTOFF = 0.5
+VALUE_EXPONENT = 24  # of a value the reference does not know: up to 67 million, to the 65,536th part of one
 AUTO = "auto"
 Cutoffs = float | str | Mapping[str, float | str] | None  # of all series, or by series; "*" stands for the others
 
@@ -143,13 +144,24 @@ def _confusion_part(
     batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, labels: Ints, cutoff: Cutoffs
 ) -> ConfusionPart:
     positive = layout.classes.index(layout.positive) if layout.positive else -1
+    value = _value_exponent(batch, layout)
     if layout.task is not Task.BINARY or series.output is Output.CLASS:
-        return ConfusionPart(layout.classes, positive)
+        return ConfusionPart(layout.classes, positive, value_exponent=value, costs=layout.costs)
     chosen = _declared(series.name, cutoff)
     if chosen is None and _wish(series.name, cutoff) == AUTO:
         part = _score_part(batch, layout, series, layout.positive, labels, None)
         chosen = best_f1(reference_scores(part))
-    return ConfusionPart(layout.classes, positive, DEFAULT_CUTOFF if chosen is None else chosen)
+    cut = DEFAULT_CUTOFF if chosen is None else chosen
+    return ConfusionPart(layout.classes, positive, cut, value, layout.costs)
+
+
+def _value_exponent(batch: pa.RecordBatch, layout: Layout) -> int | None:
+    """Return the scale of the value column, from the reference's usable values; None where none is declared."""
+    if not layout.value:
+        return None
+    worth = col.floats(batch, "value")
+    usable = worth[np.isfinite(worth) & (worth > 0.0)]
+    return scale_exponent(usable) if len(usable) else VALUE_EXPONENT
 
 
 def _wish(series: str, cutoff: Cutoffs) -> float | str | None:

@@ -14,10 +14,11 @@ from choirmaster.states.versions import whole
 
 
 class Sparse(NamedTuple):
-    """One state: where its counts are, what they are, and its sums."""
+    """One state: where its counts are and what they are, and the same of its sums."""
 
     cells: np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]
     counts: np.ndarray[tuple[int], np.dtype[np.integer]]
+    lines: np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]
     sums: Ints
 
 
@@ -36,11 +37,12 @@ def _squeezed(state: State) -> Sparse:
     counts = state.counts[cells]
     low, high = (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
     narrow = np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high))
-    return Sparse(cells.astype(np.min_scalar_type(len(state.counts))), counts.astype(narrow), state.sums)
+    lines = np.flatnonzero(state.sums.any(axis=1)).astype(np.min_scalar_type(len(state.sums)))
+    return Sparse(cells.astype(np.min_scalar_type(len(state.counts))), counts.astype(narrow), lines, state.sums[lines])
 
 
 def _restored(key: StateKey, one: Sparse, parts: Parts) -> State:
     state = BY_KIND[key.kind].zero(parts[whole(key)])
     state.counts[one.cells] = one.counts
-    state.sums = one.sums
+    state.sums[one.lines] = one.sums
     return state

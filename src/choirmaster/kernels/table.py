@@ -16,6 +16,7 @@ from choirmaster.kernels.losses import add_units, class_losses, number_losses
 from choirmaster.kernels.numeric import numeric
 from choirmaster.kernels.relative import relative_losses
 from choirmaster.kernels.scores import scores
+from choirmaster.kernels.value_sums import value_sums
 from choirmaster.kernels.votes import votes
 
 
@@ -31,9 +32,12 @@ class Kernels:
     error_products: Callable[..., None]
     spread: Callable[..., None]
     votes: Callable[..., None]
+    value_sums: Callable[..., None]
 
 
-PLAIN = Kernels(numeric, scores, class_losses, number_losses, relative_losses, error_products, spread, votes)
+PLAIN = Kernels(
+    numeric, scores, class_losses, number_losses, relative_losses, error_products, spread, votes, value_sums
+)
 HELPERS: tuple[Callable[..., object], ...] = (  # compiled into their callers, each before those that call it
     cell, locate, natural_log, add_units, usable, in_range, place, loss_changes,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from choirmaster.metrics.calibration import (
 )
 from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
 from choirmaster.metrics.class_ks import CLASS_KS
+from choirmaster.metrics.cost import COST, TOTAL_COST
 from choirmaster.metrics.errors import BIAS, MAE, MSE, R2, RMSE
 from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
@@ -42,6 +43,8 @@ from choirmaster.metrics.together import (
     MEMBER_LOSS,
     SHAPLEY,
 )
+from choirmaster.metrics.value_shares import VALUE_ACCURACY, VALUE_MISSING_RATE, VALUE_PRECISION, VALUE_RECALL
+from choirmaster.metrics.value_sums import VALUE_CAUGHT, VALUE_FALSE_ALARMS, VALUE_MISSED
 
 METRICS: tuple[Metric, ...] = (
     ACCURACY,
@@ -57,6 +60,14 @@ METRICS: tuple[Metric, ...] = (
     JACCARD,
     MCC,
     KAPPA,
+    COST,
+    TOTAL_COST,
+    VALUE_ACCURACY,
+    VALUE_PRECISION,
+    VALUE_RECALL,
+    VALUE_CAUGHT,
+    VALUE_MISSED,
+    VALUE_FALSE_ALARMS,
     ROC_AUC,
     AVERAGE_PRECISION,
     EXPECTED_CALIBRATION_ERROR,
@@ -95,6 +106,7 @@ METRICS: tuple[Metric, ...] = (
     LABEL_SHARE,
     POSITIVE_RATE,
     PREVALENCE,
+    VALUE_MISSING_RATE,
     AVAILABILITY,
     LATE_RATE,
     FAILURE_RATE,

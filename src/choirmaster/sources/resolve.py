@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from choirmaster.costs import flat_costs
 from choirmaster.errors import SchemaError, nearest
 from choirmaster.guess import looks_like_time
 from choirmaster.schema import Layout, Output, Schema, SeriesColumns, SeriesSpec, Task, class_text
@@ -77,6 +78,7 @@ def resolve(
             schema.segments,
             schema.value is not None,
             crosses=schema.crosses,
+            costs=flat_costs(schema.costs, found),
         )
     return Resolved(layout, form, tuple(notes))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
@@ -128,8 +128,14 @@ class State:
 
     def total(self, index: int) -> float:
         """Return one sum as a number, correctly rounded."""
-        units = (int(self.sums[index, 0]) << UNIT_BITS) + int(self.sums[index, 1])
-        shift = UNIT_BITS - self.part.exponents[index]
+        return self.joint((index,))
+
+    def joint(self, indices: Sequence[int]) -> float:
+        """Return several sums of one scale together as a number, correctly rounded."""
+        if not len(indices):
+            return 0.0
+        units = sum((high << UNIT_BITS) + low for high, low in self.sums[np.asarray(indices)].tolist())
+        shift = UNIT_BITS - self.part.exponents[indices[0]]
         return units / (1 << shift) if shift >= 0 else float(units * (1 << -shift))
 
     def to_bytes(self) -> bytes:

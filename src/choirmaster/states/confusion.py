@@ -1,12 +1,15 @@
-"""``confusion/1``: what was said against what was so."""
+"""``confusion/1``: what was said against what was so, and the value (money) at stake in each case."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from choirmaster.states.base import Floats, Ints, Part, State
+from choirmaster.kernels.table import PLAIN, Kernels
+from choirmaster.states.base import Floats, Ints, Part, State, slices
+from choirmaster.states.worth import Worth, sum_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,21 +23,43 @@ class ConfusionPart(Part):
         Index of the positive class, -1 where none is declared.
     cutoff : float
         A binary score at or above it is positive. NaN where classes are predicted directly or by the greatest score.
+    value_exponent : int or None
+        The scale 2^exponent of the declared value column, which is then summed beside each count; None without one.
+    costs : tuple of float
+        What each case costs, row by row: true class by predicted class; empty where none are declared. They change
+        what is read off the counts and not what is counted, so they are no part of the part's identity.
     """
 
     classes: tuple[str, ...]
     positive: int = -1
     cutoff: float = float("nan")
+    value_exponent: int | None = None
+    costs: tuple[float, ...] = ()
     kind = "confusion/1"
 
     @property
-    def cells(self) -> int:
+    def pairs(self) -> int:
         """(classes + unknown label + no label) x (classes + no answer)."""
         return (len(self.classes) + 2) * (len(self.classes) + 1)
 
+    @property
+    def cells(self) -> int:
+        """The pairs; with a value, for each of them also: rows without a usable value, clipped, clipped squares."""
+        return self.pairs if self.value_exponent is None else 4 * self.pairs
+
+    @property
+    def exponents(self) -> tuple[int, ...]:
+        """The value of each pair, then its squares."""
+        if self.value_exponent is None:
+            return ()
+        return (self.value_exponent,) * self.pairs + (2 * self.value_exponent,) * self.pairs
+
     def payload(self) -> bytes:
         names = b"".join(len(one.encode()).to_bytes(4, "little") + one.encode() for one in self.classes)
-        return names + self.positive.to_bytes(4, "little", signed=True) + np.float64(self.cutoff).tobytes()
+        plain = names + self.positive.to_bytes(4, "little", signed=True) + np.float64(self.cutoff).tobytes()
+        if self.value_exponent is None:
+            return plain
+        return plain + b"value" + self.value_exponent.to_bytes(4, "little", signed=True)
 
     def decide(self, p: Floats) -> Ints:
         """Return predicted class codes; ``len(classes)`` where a number is missing or not a probability.
@@ -53,7 +78,7 @@ class ConfusionPart(Part):
 
 
 class Confusion(State):
-    """Counts of (label, predicted class), rows without label or answer included."""
+    """Counts of (label, predicted class), rows without label or answer included; with a value, its sums as well."""
 
     kind = "confusion/1"
     part: ConfusionPart
@@ -62,7 +87,7 @@ class Confusion(State):
     def table(self) -> Ints:
         """All cells: labels (classes, unknown, none) by predictions (classes, none)."""
         k = len(self.part.classes)
-        return self.counts.reshape(k + 2, k + 1)
+        return self.counts[: self.part.pairs].reshape(k + 2, k + 1)
 
     @property
     def matrix(self) -> Ints:
@@ -83,18 +108,45 @@ class Confusion(State):
     @property
     def rows(self) -> int:
         """All rows."""
-        return int(self.counts.sum())
+        return int(self.counts[: self.part.pairs].sum())
 
-    def update(self, actual: Ints, predicted: Ints) -> None:
-        """Add rows: label codes (K unknown, K + 1 none) and predicted codes (K none)."""
-        self.add(
-            count_pairs(self.part, actual, predicted, np.zeros(len(actual), np.int64), 1)[0], np.empty(0, np.int64)
-        )
+    @property
+    def valued(self) -> bool:
+        """Whether a value is summed beside the counts."""
+        return self.part.value_exponent is not None
+
+    def worth(self, pairs: Sequence[int]) -> Worth:
+        """Return the value of some pairs together; a pair is (label code) x (classes + 1) + (predicted code)."""
+        places = np.asarray(pairs, np.int64)
+        size = self.part.pairs
+        rows, unusable, clipped, squares = (int(self.counts[places + at * size].sum()) for at in range(4))
+        return Worth(rows, unusable, clipped, squares, self.joint(pairs), self.joint([one + size for one in pairs]))
+
+    def update(self, actual: Ints, predicted: Ints, value: Floats | None = None, kernels: Kernels = PLAIN) -> None:
+        """Add rows: label codes (K unknown, K + 1 none), predicted codes (K none), and their value where declared."""
+        value = np.full(len(actual), np.nan) if value is None else value
+        for piece in slices(len(actual)):
+            group = np.zeros(len(actual[piece]), np.int64)
+            counts, units = count_worth(self.part, actual[piece], predicted[piece], value[piece], group, 1, kernels)
+            self.add(counts[0], units[0])
+
+
+def count_worth(
+    part: ConfusionPart, actual: Ints, predicted: Ints, value: Floats, group: Ints, groups: int, kernels: Kernels
+) -> tuple[Ints, Ints]:
+    """Count at most 2^20 pairs and sum their value where the part has one; one row for each group."""
+    counts = count_pairs(part, actual, predicted, group, groups)
+    if part.value_exponent is None:
+        return counts, np.empty((groups, 0), np.int64)
+    pair = actual * (len(part.classes) + 1) + predicted
+    faults, sums = np.zeros((groups, 3, part.pairs), np.int64), np.zeros((groups, 2, part.pairs), np.int64)
+    sum_values(value, pair, pair, group, part.value_exponent, faults, sums, kernels)
+    return np.concatenate([counts, faults.reshape(groups, -1)], axis=1), sums.reshape(groups, -1)
 
 
 def count_pairs(part: ConfusionPart, actual: Ints, predicted: Ints, group: Ints, groups: int) -> Ints:
     """Count (label, prediction) pairs, one row for each group; negative groups are skipped."""
     taken = group >= 0
     width = len(part.classes) + 1
-    flat = group[taken] * part.cells + actual[taken] * width + predicted[taken]
-    return np.bincount(flat, minlength=groups * part.cells).astype(np.int64).reshape(groups, part.cells)
+    flat = group[taken] * part.pairs + actual[taken] * width + predicted[taken]
+    return np.bincount(flat, minlength=groups * part.pairs).astype(np.int64).reshape(groups, part.pairs)

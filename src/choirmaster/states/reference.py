@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +73,17 @@ class Reference:
         return float(part.cutoff) if isinstance(part, ConfusionPart) and np.isfinite(part.cutoff) else None
 
 
+def with_costs(reference: Reference, layout: Layout) -> Reference:
+    """Return the same reference read under the costs of a layout of the same classes: no part's identity changes."""
+    costs = layout.costs
+    if reference.layout.costs == costs or reference.layout.classes != layout.classes:
+        return reference
+    parts = {key: replace(one, costs=costs) if isinstance(one, ConfusionPart) else one
+             for key, one in reference.parts.items()}  # fmt: skip
+    states = {key: type(one)(parts[key], one.counts, one.sums) for key, one in reference.states.items()}
+    return replace(reference, layout=replace(reference.layout, costs=costs), parts=parts, states=states)
+
+
 _PART_KINDS: dict[str, type[Part]] = {
     "numeric": NumericPart, "category": CategoryPart, "moments": MomentsPart, "confusion": ConfusionPart,
     "score": ScorePart, "loss": LossPart, "calls": CallsPart, "errors": ErrorPart, "agreement": AgreementPart,
@@ -123,6 +134,8 @@ def from_bytes(data: bytes, registry: Mapping[str, type[State]]) -> Reference:
 def _put(arrays: dict[str, Any], plain: dict[str, Any], slot: str, name: str, value: Any) -> None:
     if isinstance(value, np.ndarray):
         arrays[slot], plain[name] = value, None
+    elif value is None:
+        return  # a field at its default; None in the header stands for an array
     elif isinstance(value, float) and not np.isfinite(value):
         arrays[slot], plain[name] = np.float64(value), None
     else:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from choirmaster.layout import Layout
 from choirmaster.ports import ALWAYS, Epoch, Store
 from choirmaster.states import BY_KIND
-from choirmaster.states.reference import Reference, from_bytes
+from choirmaster.states.reference import Reference, from_bytes, with_costs
 from choirmaster.values import FUSED
 
 
@@ -72,14 +72,20 @@ def in_force(epochs: tuple[Epoch, ...]) -> tuple[tuple[int, str], ...]:
     return tuple(out)
 
 
-def history_of(store: Store, ensemble: str, known: Mapping[str, Reference] | None = None) -> History | None:
-    """Read the epochs of an ensemble; references that are ``known`` are not read again. None where there is none."""
+def history_of(
+    store: Store, ensemble: str, layout: Layout, known: Mapping[str, Reference] | None = None
+) -> History | None:
+    """Read the epochs of an ensemble; references that are ``known`` are not read again. None where there is none.
+
+    All are read under the costs of ``layout``.
+    """
     epochs = tuple(store.epochs(ensemble))
     if not epochs:
         return None
     known = known or {}
     wanted = {reference for _, reference in in_force(epochs)}
-    return History(epochs, {one: known[one] if one in known else _read(store, ensemble, one) for one in wanted})
+    found = {one: known[one] if one in known else _read(store, ensemble, one) for one in wanted}
+    return History(epochs, {name: with_costs(one, layout) for name, one in found.items()})
 
 
 def _read(store: Store, ensemble: str, reference: str) -> Reference:

@@ -370,7 +370,7 @@ class Queries:
         """Return the references of an ensemble by time; one that was set meanwhile is seen."""
         held = self._histories.get(ensemble)
         if held is None or held.epochs != tuple(self.store.epochs(ensemble)):
-            held = history_of(self.store, ensemble, held.references if held else None)
+            held = history_of(self.store, ensemble, self._known(ensemble).layout, held.references if held else None)
             if held is None:
                 return None
             self._histories[ensemble] = held

@@ -121,7 +121,7 @@ class Monitor:
             if not mine:
                 return None
             self.store.open_ensemble(name, settings.layout)
-            history = history_of(self.store, name)
+            history = history_of(self.store, name, settings.layout)
             table, source = rows(settings)
             reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
             if history is None:
@@ -235,7 +235,7 @@ class Monitor:
     def _history(self, settings: MonitorSettings, summary: Summary) -> History | None:
         """Return the references in force; without any, the first one is built from configured or from live rows."""
         name = settings.name
-        history = history_of(self.store, name)
+        history = history_of(self.store, name, settings.layout)
         if history is not None:
             for what in differences(history.current, settings, by_hand=bool(history.epochs[-1].who)):
                 _LOG.warning(
@@ -248,7 +248,7 @@ class Monitor:
             return None
         reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
         self.store.put_reference(name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
-        return history_of(self.store, name, {reference.id: reference})
+        return history_of(self.store, name, settings.layout, {reference.id: reference})
 
     def _take_members_in(self, watched: Watched, summary: Summary) -> bool:
         """Give a member that the reference knows nothing of its own parts, once it has answered enough rows."""

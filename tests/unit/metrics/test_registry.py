@@ -26,7 +26,12 @@ X = np.linspace(0.0, 1.0, 50)
 PARTS = {
     "histogram/1": [numeric_part(X), category_part({"a": 1}, 0), numeric_part(np.array([np.nan]))],
     "moments/1": [moments_part(X, 0)],
-    "confusion/1": [ConfusionPart(("no", "yes"), 1, 0.5), ConfusionPart(("a", "b", "c")), ConfusionPart(("a", "b"))],
+    "confusion/1": [
+        ConfusionPart(("no", "yes"), 1, 0.5),
+        ConfusionPart(("a", "b", "c")),
+        ConfusionPart(("a", "b")),
+        ConfusionPart(("no", "yes"), 1, 0.5, costs=(0.0, 1.0, 5.0, -1.0)),
+    ],
     "scores/1": [score_part(X, np.arange(50) % 3), score_part(np.array([]), np.array([], np.int64))],
     "losses/1": [LossPart(False), LossPart(True, 0), number_part(X)],
     "calls/1": [CALLS],

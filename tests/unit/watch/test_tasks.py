@@ -39,7 +39,7 @@ def test_several_classes_show_the_whole_and_not_the_last_class(tmp_path) -> None
     tidy = queries.metrics(ensemble="e", metric="f1", series="fused")
     last = max(row["window_start"] for row in tidy)
     by_target = {row["target"]: row["value"] for row in tidy if row["window_start"] == last}
-    assert set(by_target) == {"macro", "a", "b", "c"}
+    assert set(by_target) == {"macro", "micro", "weighted", "a", "b", "c"}
     assert queries.ensembles()[0]["latest"]["f1"]["fused"]["value"] == by_target["macro"]
     assert queries.series("e", "f1")["series"]["fused"]["value"][-1] == by_target["macro"]
     assert {"fused: a", "fused: b", "fused: c"} <= set(queries.series("e", "roc_auc")["series"])

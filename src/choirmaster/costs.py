@@ -1,0 +1,67 @@
+"""What a wrong answer costs, as declared: ``{actual class: {predicted class: cost}}``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from choirmaster.errors import SchemaError, unknown
+
+Costs = Mapping[str, Mapping[str, float]]
+_FORM = "{actual class: {predicted class: cost}}"
+
+
+def read_costs(declared: Any, name: Callable[[Any], str], *, where: str = "$.costs") -> dict[str, dict[str, float]]:
+    """Return declared costs with plain class names and numbers; raises SchemaError for what is none.
+
+    Parameters
+    ----------
+    declared : mapping or None
+    name : callable
+        Gives the one text of a class name.
+    where : str
+        Path for messages.
+
+    Examples
+    --------
+    >>> read_costs({"fraud": {"legit": 100}, "legit": {"fraud": 1.5}}, str)
+    {'fraud': {'legit': 100.0}, 'legit': {'fraud': 1.5}}
+    """
+    if declared is None:
+        return {}
+    if not isinstance(declared, Mapping):
+        raise SchemaError("cannot read costs", where=where, expected=_FORM, got=type(declared).__name__)
+    out: dict[str, dict[str, float]] = {}
+    for actual, row in declared.items():
+        if not isinstance(row, Mapping):
+            raise SchemaError("cannot read costs", where=f"{where}.{actual}", expected="{predicted class: cost}",
+                              got=type(row).__name__)  # fmt: skip
+        for predicted, cost in row.items():
+            out.setdefault(name(actual), {})[name(predicted)] = _number(cost, f"{where}.{actual}.{predicted}")
+    return out
+
+
+def _number(cost: Any, where: str) -> float:
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
+        raise SchemaError("a cost must be a finite number", where=where, got=repr(cost)[:80])
+    return float(cost)
+
+
+def flat_costs(costs: Costs, classes: Sequence[str], *, where: str = "$.costs") -> tuple[float, ...]:
+    """Return the matrix row by row, true class by predicted class; empty where no costs are declared.
+
+    Raises UnknownName for a class there is not.
+
+    Examples
+    --------
+    >>> flat_costs({"yes": {"no": 5.0}}, ["no", "yes"])
+    (0.0, 0.0, 5.0, 0.0)
+    """
+    for actual, row in costs.items():
+        for name, path in ((actual, where), *((one, f"{where}.{actual}") for one in row)):
+            if name not in classes:
+                raise unknown("class", name, classes, where=path)
+    if not costs:
+        return ()
+    return tuple(costs.get(actual, {}).get(predicted, 0.0) for actual in classes for predicted in classes)
