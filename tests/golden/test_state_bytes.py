@@ -106,9 +106,9 @@ def test_confusion_with_a_value() -> None:
     payload = b"\x01\0\0\0a" + struct.pack("<i", -1) + np.float64("nan").tobytes() + b"value" + struct.pack("<i", 2)
     state = Confusion.zero(part)
     state.update(np.array([0, 0, 2, 0]), np.array([0, 0, 1, 1]), np.array([1.0, 2.0, -1.0, 17.0]))
-    # 3 x 2 pairs, four times over. Pairs 0 (two rows), 1 and 5; no usable value in 5 (cell 6 + 5 = 11); 17 > 16 clips in
-    # 1, as does its square, 289 > 64 (cells 12 + 1 and 18 + 1). Sums: 3 at exponent 2 is 3 x 2^38 in pair 0; 1 + 4 = 5 at
-    # exponent 4 is 5 x 2^36 in pair 0 of the squares.
+    # 3 x 2 pairs, four times over. Pairs 0 (two rows), 1 and 5; no usable value in 5 (cell 6 + 5 = 11); 17 > 16 clips
+    # in 1, as does its square, 289 > 64 (cells 12 + 1 and 18 + 1). Sums: 3 at exponent 2 is 3 x 2^38 in pair 0;
+    # 1 + 4 = 5 at exponent 4 is 5 x 2^36 in pair 0 of the squares.
     none = " 00 00" * 5
     expected = state_bytes(
         "confusion/1", "0b 18 0c 06", part_id("confusion/1", payload),
