@@ -58,13 +58,14 @@ def _nothing_leaves_this_machine(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long runs to `make soak`."""
-    if os.environ.get("CHOIRMASTER_SOAK") == "1" or "soak" in (config.getoption("-m") or ""):
-        return
-    long = [item for item in items if item.get_closest_marker("soak")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    """Leave the long runs to `make soak`, and Spark to `make test-spark`."""
+    asked = config.getoption("-m") or ""
+    soak = os.environ.get("CHOIRMASTER_SOAK") == "1" or "soak" in asked
+    elsewhere = {name for name, wanted in (("soak", soak), ("spark", "spark" in asked)) if not wanted}
+    left = [item for item in items if elsewhere & {mark.name for mark in item.iter_markers()}]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import os
 import shutil
 
@@ -27,6 +28,16 @@ def require(binary: str, install_line: str) -> str:
     if path is not None:
         return path
     reason = f"service: {binary} is not installed; install it with: {install_line}"
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{reason} ({REQUIRED}=1)", pytrace=False)
+    pytest.skip(reason)
+
+
+def require_package(module: str, install_line: str) -> None:
+    """Skip the test where a Python package is missing, or fail it with REQUIRE_SERVICES=1."""
+    if importlib.util.find_spec(module) is not None:
+        return
+    reason = f"service: the package {module} is not installed; install it with: {install_line}"
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{reason} ({REQUIRED}=1)", pytrace=False)
     pytest.skip(reason)

@@ -106,6 +106,7 @@ def monitor(
     reference: Any = None,
     schema: Schema | None = None,
     window: str | int | None = "auto",
+    engine: Any = "local",
     progress: Progress | None = None,
 ) -> Result:
     """Measure every series and feature of some rows, window by window, in one scan.
@@ -121,6 +122,8 @@ def monitor(
     window : str, int or None
         ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``, a number of rows, None for all in one; ``"auto"`` is a day where there
         is a time column.
+    engine : "local", "spark" or a Spark session
+        Where rows are counted. Spark takes Parquet and Spark frames, and gives the same numbers to the last bit.
     progress : callable, optional
         ``progress(stage, done, total, text)``.
 
@@ -146,7 +149,8 @@ def monitor(
     """
     from choirmaster.app.frames import measure, silent
 
-    found = measure(current, reference=reference, schema=schema, window=window, progress=progress or silent)
+    found = measure(current, reference=reference, schema=schema, window=window, engine=engine,
+                    progress=progress or silent)  # fmt: skip
     return Result(found.schema, found.notes, found.rows, found)
 
 

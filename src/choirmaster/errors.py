@@ -243,7 +243,7 @@ EXTRA_OF = {
     "duckdb": ("duckdb", "store"), "sklearn": ("scikit-learn", "train"), "skops": ("skops", "train"),
     "threadpoolctl": ("threadpoolctl", "train"), "onnxruntime": ("onnxruntime", "onnx"),
     "skl2onnx": ("skl2onnx", "onnx"), "onnx": ("onnx", "onnx"), "lightgbm": ("lightgbm", "boost"),
-    "xgboost": ("xgboost-cpu", "boost"),
+    "xgboost": ("xgboost-cpu", "boost"), "pyspark": ("pyspark", "spark"),
 }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.text import Alert
 from choirmaster.app.exact_rows import sharpen
-from choirmaster.app.fusing import Fuser
+from choirmaster.app.on_spark import SparkRun, chosen, open_reference, refuse_ordered
+from choirmaster.app.reading import Reader
 from choirmaster.app.rows import Rows, Split, open_rows
 from choirmaster.engines import columns as col
 from choirmaster.engines.local import scan
@@ -22,7 +23,7 @@ from choirmaster.guess import guess_schema
 from choirmaster.layout import Layout
 from choirmaster.plan import plan_for
 from choirmaster.schema import Schema
-from choirmaster.sources.canonical import Canonical, sort_by_time
+from choirmaster.sources.canonical import sort_by_time
 from choirmaster.sources.faults import Faults
 from choirmaster.sources.resolve import resolve
 from choirmaster.states.reference import Reference
@@ -58,35 +59,19 @@ class Measured:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class _Reader:
-    """Turns rows of one source into canonical batches, fused answer included."""
+def _splits(reader: Reader, rows: Rows, table: pa.Table | None) -> list[Split]:
+    """Return canonical rows in pieces: those in memory, else those of the source."""
+    if table is not None:
+        return Rows(table.schema, rows.kind, rows.name, table).splits(table.schema.names)
+    return [_through(reader, one) for one in rows.splits(reader.canonical.columns)]
 
-    def __init__(self, schema: Schema, layout: Layout, rows: Rows, form: str, faults: Faults) -> None:
-        self.rows = rows
-        self.canonical = Canonical(schema, layout, rows.arrow, time_form=form, faults=faults)
-        missing = schema.fused is None and schema.fusion is not None
-        self.fuser = Fuser(layout, schema.fusion, schema.weights) if missing and schema.fusion else None
 
-    def batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        out = self.canonical(batch)
-        return self.fuser(out) if self.fuser else out
+def _through(reader: Reader, split: Split) -> Split:
+    def read() -> Iterator[pa.RecordBatch]:
+        for batch in split():
+            yield reader.batch(batch)
 
-    def table(self, table: pa.Table) -> pa.Table:
-        batches = [self.batch(one) for one in table.select(self.canonical.columns).to_batches()]
-        if not batches:
-            empty = pa.RecordBatch.from_pylist([], schema=table.select(self.canonical.columns).schema)
-            batches = [self.batch(empty)]
-        return pa.Table.from_batches(batches)
-
-    def splits(self) -> list[Split]:
-        return [self._through(one) for one in self.rows.splits(self.canonical.columns)]
-
-    def _through(self, split: Split) -> Split:
-        def read() -> Iterator[pa.RecordBatch]:
-            for batch in split():
-                yield self.batch(batch)
-
-        return read
+    return read
 
 
 def measure(
@@ -95,6 +80,7 @@ def measure(
     reference: Any = None,
     schema: Schema | None = None,
     window: str | int | None = AUTO,
+    engine: Any = "local",
     progress: Progress = silent,
 ) -> Measured:
     """Measure every window of ``current`` against ``reference``.
@@ -102,7 +88,10 @@ def measure(
     See :func:`choirmaster.monitor` for the parameters.
     """
     progress("open", 0, 1, "")
-    rows = open_rows(current)
+    elsewhere = chosen(engine, current)
+    if elsewhere is not None:
+        refuse_ordered(window, reference)
+    rows = open_rows(current) if elsewhere is None else elsewhere.open(current)
     notes: list[str] = []
     if schema is None:
         schema = guess_schema(rows.sample())
@@ -110,7 +99,7 @@ def measure(
     if not schema.members:
         raise SchemaError("there is nothing to measure", where="schema", expected="members or a prediction",
                           fix='say members={"name": "column"} or prediction="column"')  # fmt: skip
-    past = None if reference is None or _is_share(reference) else open_rows(reference)
+    past = None if reference is None or _is_share(reference) else open_reference(reference, elsewhere)
     sample = rows.sample()
     known = _classes(schema, past)
     resolved = resolve(schema, rows.arrow, sample, classes=known)
@@ -118,14 +107,14 @@ def measure(
     notes += resolved.notes
     grain = _grain(window, schema, notes)
     faults = Faults()
-    reader = _Reader(schema, layout, rows, resolved.time_form, faults)
+    reader = Reader(schema, layout, rows.arrow, resolved.time_form, faults)
     if reader.canonical.missing:
         raise SchemaError("columns are missing", where=rows.name, got=", ".join(reader.canonical.missing))
     progress("reference", 0, 1, "")
     table, past_table, source = _sides(reader, rows, past, reference, schema, layout, faults, notes)
     kept = past_table if past_table is not None else table
     if kept is None:  # bins from the first rows; what is wrong in them is counted when they are measured
-        kept = _Reader(schema, layout, rows, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
+        kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
     built = build_reference(
         kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None,
     )  # fmt: skip
@@ -133,25 +122,24 @@ def measure(
         notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')
     kept = past_table if table is not None else None  # only rows in memory are compared one by one
     del past_table
-    return _scanned(rows, reader, table, kept, built, grain, schema, notes, faults, progress)
+    return _scanned(rows, reader, table, kept, built, grain, schema, notes, faults, progress, elsewhere)
 
 
 def _scanned(
-    rows: Rows, reader: _Reader, table: pa.Table | None, past: pa.Table | None, reference: Reference,
+    rows: Rows, reader: Reader, table: pa.Table | None, past: pa.Table | None, reference: Reference,
     grain: Grain | int | None, schema: Schema, notes: list[str], faults: Faults, progress: Progress,
+    elsewhere: SparkRun | None,
 ) -> Measured:  # fmt: skip
     plan = plan_for(reference, grain, calls=False)
     if isinstance(grain, int) and table is None:
         table = reader.table(rows.whole())
     if isinstance(grain, int) and table is not None:
         table = sort_by_time(table)
-    splits = (
-        Rows(table.schema, rows.kind, rows.name, table).splits(table.schema.names)
-        if table is not None
-        else reader.splits()
-    )
     pa.default_memory_pool().release_unused()  # what reading the reference took is free for the scan
-    found = scan(splits, plan, progress=lambda done: progress("measure", done, 0, "rows"))
+    if elsewhere is None:
+        found = scan(_splits(reader, rows, table), plan, progress=lambda done: progress("measure", done, 0, "rows"))
+    else:
+        found = elsewhere.scan(rows, reader, reference, grain)
     progress("values", 0, 1, "")
     values, metrics = ValueRows(at_most=None if table is not None else OPEN_VALUES), metrics_for(plan.layout.task)
     for window, segment in found.slots():
@@ -207,13 +195,13 @@ def _is_share(reference: Any) -> bool:
 
 
 def _sides(
-    reader: _Reader, rows: Rows, past: Rows | None, reference: Any, schema: Schema, layout: Layout, faults: Faults,
+    reader: Reader, rows: Rows, past: Rows | None, reference: Any, schema: Schema, layout: Layout, faults: Faults,
     notes: list[str],
 ) -> tuple[pa.Table | None, pa.Table | None, str]:  # fmt: skip
     """Return the current rows where they are in memory, the reference rows, and the reference's name."""
     if past is not None:
         form = resolve(schema, past.arrow, past.sample(), layout=layout).time_form
-        other = _Reader(schema, layout, past, form, faults)
+        other = Reader(schema, layout, past.arrow, form, faults)
         if other.canonical.missing:
             notes.append(f"reference: lacks {', '.join(other.canonical.missing)}; nothing of these is compared")
         kept = other.table(past.head(MAX_REFERENCE_ROWS))

@@ -38,7 +38,8 @@ def moments_part(x: Floats, exponent: int) -> MomentsPart:
     finite = x[np.isfinite(x)]
     if not len(finite):
         return MomentsPart(exponent, 0.0, 0.0)
-    return MomentsPart(exponent, float(finite.mean()), float(finite.std()))
+    with np.errstate(over="ignore"):  # a square beyond the greatest number: the deviation is infinite
+        return MomentsPart(exponent, float(finite.mean()), float(finite.std()))
 
 
 class Moments(State):

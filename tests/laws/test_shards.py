@@ -1,0 +1,114 @@
+"""The same rows give the same bits however they are cut, shuffled and spread over threads and processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+
+import pyarrow as pa
+import pytest
+
+from choirmaster.app.sharding import Work
+from choirmaster.engines.shards import PARTIAL, Tally, digest, gathered
+from choirmaster.schema import Schema
+from choirmaster.times import Grain
+from tests.laws.shard_cases import SCHEMAS, TASKS, counted, cut, digest_here, digest_of, reduced, rows_of, work_of
+
+ROWS = 100_000
+SHARDS = (1, 7, 64)
+
+
+@cache
+def measured(task: str) -> tuple[pa.Table, Work, str]:
+    rows = rows_of(task, ROWS)
+    work = work_of(task, rows)
+    return rows, work, digest_here(work, rows)
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[dict[str, Executor]]:
+    spawn = multiprocessing.get_context("spawn")
+    with ThreadPoolExecutor(4) as threads, ProcessPoolExecutor(2, mp_context=spawn) as processes:
+        yield {"threads": threads, "processes": processes}
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+@pytest.mark.parametrize("task", TASKS)
+def test_shards_give_the_same_hash(task: str, kind: str, pools: dict[str, Executor]) -> None:
+    rows, work, expected = measured(task)
+    for shards in SHARDS:
+        pieces = cut(rows, work, shards, seed=shards)
+        found = list(pools[kind].map(counted, [work.to_bytes()] * shards, pieces))
+        partial = pa.concat_tables([pa.ipc.open_stream(one).read_all() for one in reversed(found)])
+        if shards < 64:  # summed as they come; then reduced by key first
+            assert digest_of(work, partial) == expected, shards
+        assert digest_of(work, reduced(work, found)) == expected, shards
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_travels_comes_back(task: str) -> None:
+    rows, work, _ = measured(task)
+    again = Work.from_bytes(work.to_bytes())
+    assert again.to_bytes() == work.to_bytes()
+    assert again.schema == SCHEMAS[task]
+    assert (again.arrow, again.form, again.grain) == (rows.schema, work.form, work.grain)
+    assert set(again.plan.keys(segmented=True)) == set(work.plan.keys(segmented=True))
+    assert {key: part.id for key, part in again.plan.parts.items()} == {k: p.id for k, p in work.plan.parts.items()}
+    assert again.plan.segments == work.plan.segments
+    assert not again.reference.states
+
+
+def test_every_state_of_the_plan_is_counted() -> None:
+    for task in TASKS:
+        rows, work, _ = measured(task)
+        found, tally = gathered(
+            reduced(work, [counted(work.to_bytes(), cut(rows, work, 1, 1)[0])]).to_batches(), work.plan
+        )
+        assert (tally.rows, found.rows) == (ROWS, ROWS)
+        assert tally.untimed == rows.column("at").null_count > 0
+        seen = {key for slot in found.slots() for key in found.states(work.plan, slot)}
+        assert {key for key in seen if key.version == "*"} == set(work.plan.keys(segmented=False))
+        assert any("carrier=AA" in segment for _, segment in found.slots())
+
+
+def test_the_hash_sees_one_row() -> None:
+    rows, work, expected = measured("binary")
+    assert digest_here(work, rows.slice(1)) != expected
+    column = rows.column("x").combine_chunks().fill_null(0.0)
+    other = rows.set_column(1, "x", pa.concat_arrays([pa.array([2.5]), column.slice(1)]))
+    assert digest_here(work, other) != expected
+
+
+def test_the_hash_sees_the_window() -> None:
+    rows, work, expected = measured("binary")
+    assert digest_here(replace(work, grain=Grain(1, "mo", "UTC")), rows) != expected
+
+
+def test_foreign_bytes_are_no_work() -> None:
+    with pytest.raises(ValueError, match="no work"):
+        Work.from_bytes(b"something else")
+
+
+def test_tallies_add_up_and_keep_few_examples() -> None:
+    one = Tally(3, 1, [["x", "not a number", 4, ["a", "b", "c"]]])
+    two = Tally(2, 0, [["x", "not a number", 3, ["d", "e", "f"]], ["y", "late", 1, []]])
+    both = Tally.from_bytes(one.plus(two).to_bytes())
+    assert both == Tally(5, 1, [["x", "not a number", 7, ["a", "b", "c", "d", "e"]], ["y", "late", 1, []]])
+
+
+def test_nothing_counted_is_an_empty_scan() -> None:
+    _, work, _ = measured("binary")
+    found, tally = gathered([pa.RecordBatch.from_pylist([], PARTIAL)], work.plan)
+    assert (found.slots(), tally) == ([], Tally())
+    assert digest(found, work.plan) == digest(gathered([], work.plan)[0], work.plan)
+
+
+def test_a_schema_of_every_role_travels() -> None:
+    schema = Schema("binary", label="y", members={"a": {"output": "logit", "columns": "l"}, "b": {"no": "p"}},
+                    fused={"output": "class", "columns": "c"}, classes=["no", "yes"], positive="yes", id="id",
+                    features=["f"], value="money", cutoff="auto")  # fmt: skip
+    _, work, _ = measured("binary")
+    assert Work.from_bytes(replace(work, schema=schema, grain=None).to_bytes()).schema == schema

@@ -1,0 +1,150 @@
+"""Spark gives the same bits and the same values as this machine; what it cannot do is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import choirmaster as cm
+from choirmaster.app.sharding import count_rows, merge_rows
+from choirmaster.engines import spark
+from choirmaster.engines.shards import KEYS, PARTIAL, digest, gathered
+from choirmaster.errors import ChoirmasterError, DataError
+from choirmaster.sources.faults import Faults
+from tests import services
+from tests.laws.shard_cases import SCHEMAS, TASKS, digest_here, rows_of, work_of
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
+MILLION = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def session() -> Iterator[Any]:
+    services.require("java", "apt-get install -y openjdk-17-jre-headless")
+    services.require_package("pyspark", 'pip install "choirmaster[spark]"')
+    opened = spark.local_session(2, {"spark.sql.shuffle.partitions": "4"})
+    yield opened
+    opened.stop()
+
+
+@cache
+def million(task: str) -> pa.Table:
+    return rows_of(task, MILLION, seed=3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_million_rows_in_any_partitions_give_the_hash_of_this_machine(
+    task: str, session: Any, tmp_path: Path
+) -> None:
+    rows = million(task)
+    work = work_of(task, rows)
+    pq.write_table(rows, tmp_path / "rows.parquet", row_group_size=200_000)
+    frame = spark.read_parquet(session, [(tmp_path / "rows.parquet").as_uri()])
+    columns = work.reader(Faults()).canonical.columns
+    expected = digest_here(work, rows)
+    for partitions in (7, 64):
+        cut = frame.repartition(partitions)  # round robin: neighbours are parted
+        assert cut.rdd.getNumPartitions() == partitions
+        table = spark.map_reduce(cut, columns, work.to_bytes(), count=count_rows, merge=merge_rows, form=PARTIAL,
+                                 keys=KEYS)  # fmt: skip
+        assert len(set(zip(*(table.column(name).to_pylist() for name in KEYS), strict=True))) == table.num_rows
+        found, tally = gathered(table.to_batches(), work.plan)
+        assert (found.rows, tally.untimed) == (MILLION, rows.column("at").null_count)
+        assert digest(found, work.plan) == expected, partitions
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder of three files with different columns, types and names that need quoting."""
+    for number in range(3):
+        rows = rows_of("binary", 3_000, seed=number)
+        odd = rows.column("x").combine_chunks()
+        rows = rows.append_column("a.b `c`", odd).append_column("many", pa.array(range(3_000), pa.uint32()))
+        text = pa.array([str(one) if one is not None else "n/a" for one in odd.to_pylist()])
+        rows = rows.append_column("text", text)
+        pq.write_table(rows.drop_columns(["z"]) if number == 2 else rows, tmp_path / f"{number}.parquet")
+    pq.write_table(rows_of("binary", 4_000, seed=99).append_column("a.b `c`", pa.array(range(4_000), pa.float64())),
+                   tmp_path / "past.pq")  # fmt: skip
+    return tmp_path
+
+
+def declared(**changes: Any) -> cm.Schema:
+    said = SCHEMAS["binary"].as_dict() | {"numeric": ["x", "z", "a.b `c`", "text"], "features": None} | changes
+    return cm.Schema(said.pop("task"), **said)
+
+
+def same(one: cm.Result, other: cm.Result) -> None:
+    assert one.table.num_rows > 100
+    assert one.table.equals(other.table)
+    assert one.alerts == other.alerts
+    assert one.rows == other.rows > 0
+
+
+def test_values_alerts_and_notes_are_those_of_this_machine(session: Any, files: Path) -> None:
+    asked: dict[str, Any] = {"schema": declared(), "reference": str(files / "past.pq"), "window": "1w"}
+    here, there = (cm.monitor(str(files / "*.parquet"), engine=one, **asked) for one in ("local", session))
+    same(here, there)
+    assert [one for one in there.notes if '"text"' in one and "not a number" in one]
+    assert sorted(one.partition(", such as")[0] for one in here.notes) == sorted(
+        one.partition(", such as")[0] for one in there.notes
+    )
+    assert there.table.column("metric").unique().to_pylist()
+    there.to_html(files / "report.html")
+
+
+def test_without_a_reference_the_bins_are_those_of_the_first_rows(session: Any, files: Path) -> None:
+    assert spark.open_session("spark") is session  # the active one
+    same(*(cm.monitor(str(files / "0.parquet"), schema=declared(numeric=["x", "z"]), window="1d", engine=one)
+           for one in ("local", "spark")))  # fmt: skip
+
+
+def test_a_spark_frame_is_measured_where_it_is(session: Any, files: Path) -> None:
+    schema = declared(numeric=["x", "z"])
+    frame = session.read.parquet((files / "0.parquet").as_uri())
+    past = session.read.parquet((files / "past.pq").as_uri())
+    here = cm.monitor(str(files / "0.parquet"), schema=schema, reference=str(files / "past.pq"), window="1d")
+    there = cm.monitor(frame, schema=schema, reference=past, window="1d")
+    assert there.table.num_rows == here.table.num_rows
+    assert there.rows == 3_000
+    by_address = cm.monitor((files / "0.parquet").as_uri(), schema=schema, reference=str(files / "past.pq"),
+                            window="1d", engine=session)  # fmt: skip
+    assert by_address.table.equals(here.table)
+
+
+REFUSED = {
+    "windows by row number": ({"window": 1_000}, "all rows in one order"),
+    "the first rows as a reference": ({"reference": "first 30%"}, "where rows are in order"),
+    "another engine": ({"engine": "sparc"}, 'did you mean "spark"'),
+    "a missing column": ({"schema": declared(numeric=["x", "nowhere"])}, "nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_spark_cannot_do_is_refused_by_name(case: str, session: Any, files: Path) -> None:
+    asked, said = REFUSED[case]
+    with pytest.raises(ChoirmasterError, match=said):
+        cm.monitor(str(files / "0.parquet"), **({"engine": session, "schema": declared(numeric=["x"])} | asked))
+
+
+def test_rows_in_memory_and_other_files_are_refused(session: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("y,p\n1,0.5\n0,0.25\n")
+    schema = cm.Schema("binary", label="y", prediction="p")
+    with pytest.raises(DataError, match="Spark measures Parquet, .*rows.csv"):
+        cm.monitor(str(tmp_path / "rows.csv"), schema=schema, engine=session)
+    with pytest.raises(DataError, match="rows in memory are measured where they are"):
+        cm.monitor({"y": [1, 0], "p": [0.5, 0.25]}, schema=schema, engine=session)
+
+
+def test_what_fails_in_spark_is_told_in_one_line(session: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Spark could not do it.*nothing-here") as told:
+        spark.read_parquet(session, [(tmp_path / "nothing-here").as_uri()])
+    assert "\n" not in str(told.value)
+    frame = session.range(4)
+    with pytest.raises(DataError, match="no work"):
+        spark.map_reduce(frame, ["id"], b"what is this", count=count_rows, merge=merge_rows, form=PARTIAL, keys=KEYS)
