@@ -33,6 +33,11 @@ setup-test:
 test: setup-test ## run the whole test suite; skipped tests are listed at the end
 	@$(PYTEST) -n $(WORKERS) --dist loadfile -q $(TEST_ARGS)
 
+.PHONY: test-spark
+test-spark: ## run the tests of the Spark engine; needs Java 17, installs PySpark (500 MB) first
+	@sh scripts/setup.sh spark
+	@$(PYTEST) -q -m spark tests/spark $(TEST_ARGS)
+
 check: setup-test ## format, lint, types, floors, documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -99,6 +99,23 @@ def test_nothing_is_done_twice(clone):
     assert set_up(clone, "demo", PY=python).returncode != 0
 
 
+@pytest.mark.parametrize(("installed", "wanted", "code"), [
+    ("spark", "demo", 0), ("spark", "test", 0), ("test", "demo", 0), ("test", "spark", 3), ("demo", "test", 3),
+])  # fmt: skip
+def test_a_larger_set_is_enough_and_a_smaller_one_is_not(clone, installed, wanted, code):
+    failing = python_that(clone, "ensurepip")  # where something would be installed, this stops it
+    python = clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    python.chmod(0o755)
+    probe = f'cat uv.lock pyproject.toml scripts/setup.sh; pwd; {failing} -c "import sys; print(sys.version)"'
+    stamp = subprocess.run(
+        ["sh", "-c", f"{{ {probe}; }} | cksum"], cwd=clone, capture_output=True, text=True, check=True
+    )
+    (clone / ".venv" / f".ok-{installed}").write_text(stamp.stdout, encoding="utf-8")
+    assert set_up(clone, wanted, PY=failing).returncode == code
+
+
 def test_every_requirement_is_pinned_to_a_version_it_allows():
     extras = sorted(set(PROJECT["project"]["optional-dependencies"]) - {"all"})
     wanted = [*PROJECT["project"]["dependencies"], *lock_for_pip.requirements(PROJECT, extras, "test")]

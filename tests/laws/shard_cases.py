@@ -24,11 +24,13 @@ DAY = 86_400_000_000
 COMMON = {"label": "y", "time": "at", "segments": ("carrier",), "numeric": ("x", "z"), "categorical": ("carrier",)}
 CLASSES = ("a", "b", "c")
 SCHEMAS = {
-    "binary": Schema("binary", members={"one": "p1", "two": "p2"}, fusion="soft_vote", positive="1",
+    "binary": Schema("binary", members={"one": {"output": "probability", "columns": "p1",
+                     "version": "v"}, "two": "p2"}, fusion="soft_vote", positive="1",
                      cutoff={"one": 0.4, "*": 0.5}, timezone="America/New_York", **COMMON),
     "multiclass": Schema("multiclass", members={one: {k: f"{one}.{k}" for k in CLASSES} for one in ("one", "two")},
                          fusion="soft_vote", **COMMON),
-    "regression": Schema("regression", members={"one": "v1", "two": "v2"}, fusion="mean", **COMMON),
+    "regression": Schema("regression", members={"one": "v1", "two": "v2"}, fusion="mean",
+                         **COMMON | {"segments": ("carrier", ("carrier", "v"))}),
 }  # fmt: skip
 TASKS = tuple(SCHEMAS)
 
@@ -44,6 +46,7 @@ def rows_of(task: str, n: int, seed: int = 0) -> pa.Table:
         "z": pa.array(rng.integers(0, 40, n), pa.int32()),
         "carrier": pa.array(rng.choice(["AA", "&=% Ö", *(["new"] if seed < 99 else [])], n), mask=rng.random(n) < 0.03),
     }
+    columns["v"] = pa.array(rng.choice([f"v{k}" for k in range(3)], n))
     columns |= _answers(task, rng, n, x)
     return pa.table(columns)
 

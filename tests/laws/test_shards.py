@@ -17,6 +17,7 @@ from choirmaster.schema import Schema
 from choirmaster.times import Grain
 from tests.laws.shard_cases import SCHEMAS, TASKS, counted, cut, digest_here, digest_of, reduced, rows_of, work_of
 
+pytestmark = pytest.mark.timeout(400)  # a busy machine: thousands of small states are written and read
 ROWS = 100_000
 SHARDS = (1, 7, 64)
 

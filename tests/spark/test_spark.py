@@ -135,14 +135,14 @@ def test_what_spark_cannot_do_is_refused_by_name(case: str, session: Any, files:
 def test_rows_in_memory_and_other_files_are_refused(session: Any, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("y,p\n1,0.5\n0,0.25\n")
     schema = cm.Schema("binary", label="y", prediction="p")
-    with pytest.raises(DataError, match="Spark measures Parquet, .*rows.csv"):
+    with pytest.raises(DataError, match=r"Spark measures Parquet, .*rows\.csv"):
         cm.monitor(str(tmp_path / "rows.csv"), schema=schema, engine=session)
     with pytest.raises(DataError, match="rows in memory are measured where they are"):
         cm.monitor({"y": [1, 0], "p": [0.5, 0.25]}, schema=schema, engine=session)
 
 
 def test_what_fails_in_spark_is_told_in_one_line(session: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Spark could not do it.*nothing-here") as told:
+    with pytest.raises(DataError, match=r"Spark could not do it.*nothing-here") as told:
         spark.read_parquet(session, [(tmp_path / "nothing-here").as_uri()])
     assert "\n" not in str(told.value)
     frame = session.range(4)

@@ -22,6 +22,7 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.base import Part, State
 from choirmaster.states.keys import StateKey, parse_key
 from choirmaster.states.pack import States, merge_states, pack
+from choirmaster.states.versions import fold, whole
 from choirmaster.times import Window
 
 KEYS = ("window_start", "window_end", "segment", "key")
@@ -61,17 +62,13 @@ class Tally:
         return Tally(self.rows + other.rows, self.untimed + other.untimed, faults)
 
 
-def part_of(parts: Mapping[StateKey, Part], key: StateKey) -> Part:
-    """Return the part of a key; a version is counted by the part of all versions."""
-    return parts[key] if key in parts else parts[key._replace(version="*")]
-
-
 def partials(found: Accumulator, faults: list[list[Any]]) -> Iterator[pa.RecordBatch]:
     """Yield what one shard found; lets go of each window as it goes."""
     return _batches(_rows(found, faults))
 
 
 def _rows(found: Accumulator, faults: list[list[Any]]) -> Iterator[_Row]:
+    found.finish()
     yield 0, 0, "", "", Tally(found.rows, found.untimed, faults).to_bytes()
     for slot in sorted(found.open.keys() | found.aside.keys()):
         window, segment = slot
@@ -130,7 +127,7 @@ def _read(key: str, data: bytes, parts: Mapping[StateKey, Part]) -> State | Tall
     if not key:
         return Tally.from_bytes(data)
     known = parse_key(key)
-    return BY_KIND[known.kind].from_bytes(data, part_of(parts, known))
+    return BY_KIND[known.kind].from_bytes(data, parts[whole(known)])
 
 
 def _sum(one: State | Tally | None, other: State | Tally) -> State | Tally:
@@ -154,6 +151,9 @@ def gathered(batches: Iterable[pa.RecordBatch], plan: Plan) -> tuple[Scan, Tally
         if name in aside:
             one = restore({name: aside[name]}, plan.parts)[name].merge(one)
         aside |= squeeze({name: one})
+    for slot, aside in out.aside.items():
+        if any(key.version != "*" for key in aside):  # each shard kept its own last versions
+            out.aside[slot] = squeeze(fold(restore(aside, plan.parts)))
     out.rows, out.untimed = tally.rows, tally.untimed
     return out, tally
 

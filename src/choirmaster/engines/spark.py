@@ -139,14 +139,13 @@ def head(frame: Any, rows: int) -> pa.Table:
 
 def told(run: Callable[[], Any], where: str) -> Any:
     """Do something with Spark; what fails is told in one line."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # not used here
             return run()
-    except (PySparkException, Py4JError) as error:
+    except Exception as error:
+        if not type(error).__module__.startswith(("pyspark.", "py4j.")):
+            raise
         raise DataError("Spark could not do it", where=where, got=_reason(str(error))) from error
 
 
