@@ -6,14 +6,15 @@ rows, requests, files and frames are measured by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 
 from choirmaster.errors import SchemaError
-from choirmaster.ids import escape
+from choirmaster.ids import escape, unescape
 from choirmaster.values import FUSED
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -32,8 +33,13 @@ class Task(StrEnum):
 
     @property
     def classifies(self) -> bool:
-        """Whether labels are classes."""
+        """Whether a label is one class."""
         return self in (Task.BINARY, Task.MULTICLASS)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are about classes: one of them, or any number of them at once."""
+        return self.classifies or self is Task.MULTILABEL
 
 
 class Output(StrEnum):
@@ -88,6 +94,48 @@ def value_column(series: str) -> str:
     return f"{series_prefix(series)}.value"
 
 
+def quantile_column(series: str, level: str) -> str:
+    """Return the canonical column of one predicted quantile.
+
+    >>> quantile_column("boost", "0.9")
+    'm.boost.q.0%2E9'
+    """
+    return f"{series_prefix(series)}.q.{escape(level)}"
+
+
+def label_set(names: Iterable[str]) -> str:
+    """Return the one text of a set of classes: escaped, sorted, joined by ``|``; '' is none of them.
+
+    >>> label_set(["rain", "heavy wind"]), label_set([])
+    ('heavy%20wind|rain', '')
+    """
+    return "|".join(sorted({escape(name) for name in names}))
+
+
+def label_names(text: str) -> tuple[str, ...]:
+    """Undo :func:`label_set`.
+
+    >>> label_names("heavy%20wind|rain")
+    ('heavy wind', 'rain')
+    """
+    return tuple(unescape(one) for one in text.split("|")) if text else ()
+
+
+def level_text(value: Any, *, where: str = "") -> str:
+    """Return the one text of a quantile level: ``0.90``, ``.9`` and ``"0.9"`` are the same.
+
+    >>> level_text("0.90"), level_text(0.5)
+    ('0.9', '0.5')
+    """
+    try:
+        level = float(value)
+    except (TypeError, ValueError):
+        level = float("nan")
+    if isinstance(value, bool) or not 0.0 < level < 1.0:
+        raise SchemaError("not a quantile level", where=where, got=f'"{value}"', expected="a number between 0 and 1")
+    return repr(level)
+
+
 def feature_column(feature: str) -> str:
     """Return the canonical column of a feature."""
     return f"x.{escape(feature)}"
@@ -138,7 +186,7 @@ class Layout:
     series : tuple of SeriesSpec
         The members in declared order, then ``fused`` when there is a fused answer.
     classes : tuple of str
-        All class names in order; empty for regression. For a binary task ``positive`` is one of the two.
+        All class names in order; empty where numbers are predicted. For a binary task ``positive`` is one of the two.
     positive : str
         Positive class of a binary task, else ''.
     numeric, categorical : tuple of str
@@ -151,6 +199,8 @@ class Layout:
         Columns to slice by together, such as ``("carrier", "origin")``.
     costs : tuple of float
         What each case costs, row by row: true class by predicted class; empty where none are declared.
+    levels : tuple of str
+        Quantile levels in ascending order, as the shortest texts; empty but for a quantile task.
     """
 
     task: Task
@@ -163,6 +213,7 @@ class Layout:
     value: bool = False
     crosses: tuple[tuple[str, ...], ...] = ()
     costs: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
 
     @property
     def members(self) -> tuple[SeriesSpec, ...]:
@@ -188,7 +239,9 @@ class Layout:
         """Return the canonical columns that hold a series' answer."""
         if series.output is Output.CLASS:
             return (class_column(series.name),)
-        if self.task.classifies:
+        if self.task is Task.QUANTILE:
+            return tuple(quantile_column(series.name, one) for one in self.levels)
+        if self.task.has_classes:
             shown = (self.positive,) if self.task is Task.BINARY else self.classes
             return tuple(probability_column(series.name, one) for one in shown)
         return (value_column(series.name),)
@@ -214,5 +267,5 @@ class Layout:
         if self.value:
             fields.append(pa.field("value", pa.float64()))
         if label:
-            fields.append(pa.field("label", TEXT if self.task.classifies else pa.float64()))
+            fields.append(pa.field("label", TEXT if self.task.has_classes else pa.float64()))
         return pa.schema(fields)

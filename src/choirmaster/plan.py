@@ -13,7 +13,7 @@ from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 
-LABELLED = ("confusion/1", "scores/1", "losses/1", "errors/1", "agreement/1")
+LABELLED = ("confusion/1", "scores/1", "losses/1", "quantiles/1", "errors/1", "agreement/1")
 TOGETHER = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 
 
@@ -70,7 +70,14 @@ def score_targets(layout: Layout) -> tuple[str, ...]:
     return (layout.positive,) if layout.task is Task.BINARY else layout.classes
 
 
+def middle(layout: Layout) -> str:
+    """Return the quantile level nearest to the median: the one whose drift is watched."""
+    return min(layout.levels, key=lambda level: abs(float(level) - 0.5))
+
+
 def _series_keys(layout: Layout, one: SeriesSpec) -> list[StateKey]:
+    if layout.task is Task.QUANTILE:
+        return [StateKey(one.name, "quantiles/1"), StateKey(one.name, "histogram/1", target=middle(layout))]
     if not layout.task.classifies:
         return [StateKey(one.name, "losses/1"), StateKey(one.name, "histogram/1")]
     if one.output is Output.CLASS:

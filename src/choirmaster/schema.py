@@ -20,7 +20,11 @@ from choirmaster.layout import (
     Task,
     class_column,
     feature_column,
+    label_names,
+    label_set,
+    level_text,
     probability_column,
+    quantile_column,
     series_prefix,
     split_segments,
     tag_column,
@@ -41,7 +45,11 @@ __all__ = [
     "class_column",
     "class_text",
     "feature_column",
+    "label_names",
+    "label_set",
+    "level_text",
     "probability_column",
+    "quantile_column",
     "series_prefix",
     "tag_column",
     "value_column",
@@ -53,15 +61,17 @@ _SERVED_OUTPUTS = {
     Task.BINARY: (Output.PROBABILITY, Output.LOGIT, Output.CLASS),
     Task.MULTICLASS: (Output.PROBABILITY, Output.CLASS),
     Task.REGRESSION: (Output.VALUE,),
+    Task.QUANTILE: (Output.QUANTILES,),
+    Task.MULTILABEL: (Output.PROBABILITY, Output.LOGIT),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesColumns:
-    """Where the user's frame holds one series: one column, or one for each class."""
+    """Where the user's frame holds one series: one column, or one for each class or quantile level."""
 
     output: Output
-    columns: Mapping[str, str]  # {"": column} or {class: column}
+    columns: Mapping[str, str]  # {"": column}, {class: column} or {level: column}
     version: str | None = None  # column that says which version answered
 
 
@@ -72,12 +82,14 @@ class Schema:
     Parameters
     ----------
     task : str
-        ``binary``, ``multiclass`` or ``regression``.
-    label : str, optional
-        Column of true labels; empty cells are labels that have not arrived.
+        ``binary``, ``multiclass``, ``multilabel``, ``regression`` or ``quantile``.
+    label : str or dict, optional
+        Column of true labels; empty cells are labels that have not arrived. Of a multilabel task a column of lists or
+        of texts joined by ``|`` ('' is none of the classes), or ``{class: column}`` of 0 and 1.
     members : dict or list, optional
         ``{member: column}``; a column may also be ``{class: column}`` or ``{"output": ..., "columns": ...}``, and
-        there ``"version"`` names a column that says which version of the member answered.
+        there ``"version"`` names a column that says which version of the member answered. Of a
+        quantile task it is ``{quantile level: column}``.
     prediction : str, optional
         One model's column, in place of ``members``. Measuring needs one of the two; training needs neither.
     fused : str or dict, optional
@@ -87,7 +99,7 @@ class Schema:
     weights : dict, optional
         ``{member: weight}`` for a weighted fusion.
     output : str
-        ``probability``, ``logit``, ``class`` or ``value``: what the members' numbers mean.
+        ``probability``, ``logit``, ``class``, ``value`` or ``quantiles``: what the members' numbers mean.
     classes, positive : list of str, str
         Class names, and the positive one of a binary task.
     features : list of str, optional
@@ -97,7 +109,8 @@ class Schema:
         Further roles. A naive time is taken in ``timezone``. A segment is a column, or a list of columns whose values
         are crossed: ``["carrier", ["carrier", "origin"]]``.
     cutoff : float or dict or "auto", optional
-        Score from which a row counts as positive; 0.5 where not given.
+        Score from which a row counts as positive; 0.5 where not given. A dict is by series, or by class of a multilabel
+        task.
     costs : dict, optional
         What each case costs: ``{actual class: {predicted class: cost}}``; what is not named costs 0.
 
@@ -110,6 +123,7 @@ class Schema:
 
     task: Task
     label: str | None
+    labels: Mapping[str, str]
     members: Mapping[str, SeriesColumns]
     fused: SeriesColumns | None
     fusion: str | None
@@ -133,7 +147,7 @@ class Schema:
         self,
         task: str,
         *,
-        label: str | None = None,
+        label: str | Mapping[Any, str] | None = None,
         members: Mapping[str, Any] | Sequence[str] | None = None,
         prediction: Any = None,
         fused: Any = None,
@@ -159,7 +173,8 @@ class Schema:
         default = _output(chosen, output or str(_OUTPUT_OF[chosen]), "$.output")
         columns = _members(chosen, members, prediction, default)
         put(self, "task", chosen)
-        put(self, "label", label)
+        put(self, "label", None if isinstance(label, Mapping) else label)
+        put(self, "labels", _labels(chosen, label) if isinstance(label, Mapping) else {})
         put(self, "members", columns)
         put(self, "fused", None if fused is None else _series(chosen, fused, _fused_default(default), "$.fused"))
         put(self, "fusion", fusion if fused is None and len(columns) > 1 else None)
@@ -200,7 +215,7 @@ class Schema:
         """Return every column that has a declared role other than feature, without repeats."""
         series = [*self.members.values(), *([self.fused] if self.fused else [])]
         names = [column for one in series for column in one.columns.values()]
-        names += [name for name in (self.label, self.time, self.id, self.value) if name]
+        names += [name for name in (self.label, *self.labels.values(), self.time, self.id, self.value) if name]
         names += [one.version for one in series if one.version]
         return tuple(dict.fromkeys([*names, *self.sliced]))
 
@@ -218,6 +233,8 @@ class Schema:
         for name in ("label", "fusion", "positive", "time", "id", "value", "cutoff"):
             if getattr(self, name) is not None:
                 out[name] = getattr(self, name)
+        if self.labels:
+            out["label"] = dict(self.labels)
         for name in ("classes", "numeric", "categorical", "segments"):
             if getattr(self, name):
                 out[name] = list(getattr(self, name))
@@ -246,6 +263,13 @@ def class_text(value: Any) -> str:
         return str(int(value))
     text = str(value)
     return text.lower() if text in ("True", "TRUE", "False", "FALSE") else text
+
+
+def _labels(task: Task, label: Mapping[Any, str]) -> dict[str, str]:
+    if task is not Task.MULTILABEL or not label:
+        raise SchemaError("a label has one column", where="$.label", got=f"{len(label)} columns of a {task} task",
+                          fix='{class: column} is for task="multilabel"')  # fmt: skip
+    return {class_text(name): str(column) for name, column in label.items()}
 
 
 def _plain(one: SeriesColumns) -> dict[str, Any]:
@@ -316,8 +340,18 @@ def _series(task: Task, declared: Any, default: Output, where: str) -> SeriesCol
         if not isinstance(version, str | None):
             raise SchemaError("cannot read a member's version", where=f"{where}.version", got=f"{version!r}"[:80],
                               expected="a column name")  # fmt: skip
-        return SeriesColumns(output, {class_text(k): str(v) for k, v in columns.items()}, version)
-    return SeriesColumns(default, {class_text(k): str(v) for k, v in declared.items()})
+        return SeriesColumns(output, _named(output, columns, f"{where}.columns"), version)
+    return SeriesColumns(default, _named(default, declared, where))
+
+
+def _named(output: Output, columns: Mapping[Any, Any], where: str) -> dict[str, str]:
+    """Return columns by class, or by quantile level in ascending order."""
+    if output is not Output.QUANTILES or "" in columns:
+        return {class_text(name): str(column) for name, column in columns.items()}
+    found = {level_text(name, where=where): str(column) for name, column in columns.items()}
+    if len(found) < len(columns):
+        raise SchemaError("a quantile level is there twice", where=where, got=", ".join(map(str, columns)))
+    return {level: found[level] for level in sorted(found, key=float)}
 
 
 def _check(schema: Schema) -> None:
@@ -331,6 +365,8 @@ def _check(schema: Schema) -> None:
         raise SchemaError("costs are of classes", where="$.costs", got=f"task {schema.task}")
     if schema.classes:
         flat_costs(schema.costs, schema.classes)
+    if schema.task in (Task.MULTILABEL, Task.QUANTILE):
+        _check_alike(schema)
     if schema.positive is not None and schema.classes and schema.positive not in schema.classes:
         raise SchemaError("positive is not among the classes", where="$.positive", got=f'"{schema.positive}"',
                           allowed=schema.classes)  # fmt: skip
@@ -340,3 +376,18 @@ def _check(schema: Schema) -> None:
     both = set(schema.numeric) & set(schema.categorical)
     if both:
         raise SchemaError("a feature has two types", where="$.categorical", got=f'"{min(both)}"')
+
+
+def _check_alike(schema: Schema) -> None:
+    """Hold every series to the same classes or quantile levels, and to a column for each."""
+    what = "quantile level" if schema.task is Task.QUANTILE else "class"
+    first: tuple[str, ...] = schema.classes
+    series = [(f"$.members.{name}", one) for name, one in schema.members.items()]
+    for where, one in [*series, *([("$.fused", schema.fused)] if schema.fused else [])]:
+        if "" in one.columns:
+            raise SchemaError(f"a {schema.task} member needs a column for each {what}", where=where,
+                              expected=f"{{{what}: column}}", got=f'"{one.columns[""]}"')  # fmt: skip
+        first = first or tuple(one.columns)
+        if set(one.columns) != set(first):
+            raise SchemaError(f"every series needs a column for each {what}", where=where, expected=", ".join(first),
+                              got=", ".join(one.columns))  # fmt: skip

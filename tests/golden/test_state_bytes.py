@@ -18,6 +18,7 @@ from choirmaster.states import (
     Histogram,
     Losses,
     Moments,
+    Quantiles,
     Scores,
     Spread,
 )
@@ -31,6 +32,7 @@ from choirmaster.states.keys import StateKey
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.pack import pack, unpack
+from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.scores import ScorePart
 from choirmaster.states.spread import SpreadPart
 from choirmaster.states.varint import encode_few
@@ -169,6 +171,22 @@ def test_losses_of_classes() -> None:
     assert state.sums[2:].tolist() == [[1, 0], [1, 0]]
     assert state.counts.tolist() == [2, 0, 0, 0, 0, 0]
     assert part.id == part_id("losses/1", b"\x00" + struct.pack("<i", 0)).hex()
+
+
+def test_quantiles() -> None:
+    part = QuantilePart(("0.25", "0.75"), 1)
+    payload = struct.pack("<i", 1) + b"\x04\0\0\x000.25" + b"\x04\0\0\x000.75"
+    state = Quantiles.zero(part)
+    state.update(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, np.nan]]), np.array([2.0, np.nan, 0.0]))
+    # Row 1: losses 0.5 and 0.75, mean 0.625, score 1.25, width 1. Row 2 has no label, crosses and has width -1.
+    # Row 3 lacks a level; its label is not above the lower one, whose loss is 0.
+    # Counts: 1 whole and 1 not, ten clipped, 3 rows, 2 whole, 1 crossing, by level 2 1 and 1 0, pair 2 1 0.
+    assert state.counts.tolist() == [1, 1, *[0] * 10, 3, 2, 1, 2, 1, 1, 0, 2, 1, 0]
+    assert [state.total(k) for k in range(10)] == [0.5, 0.25, 0.75, 0.5625, 0.625, 0.390625, 1.25, 1.5625, 0.0, 2.0]
+    data = state.to_bytes()
+    assert data[:20] == b"CMS1" + bytes.fromhex("0b 16 0a 0a") + b"quantiles/1" + part_id("quantiles/1", payload)[:1]
+    assert part.id == part_id("quantiles/1", payload).hex()
+    assert Quantiles.from_bytes(data, part) == state
 
 
 def test_calls() -> None:

@@ -18,6 +18,7 @@ from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
+from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.scores import score_part
 from choirmaster.states.spread import SpreadPart
 
@@ -84,6 +85,8 @@ CASES = (
          kernels=True, wide=3),
     Case("losses of numbers", LossPart(True, 3), _row(number, number), (F, F), kernels=True),
     Case("relative losses", number_part(X), _row(number, number), (F, F), kernels=True),
+    Case("quantiles", QuantilePart(("0.1", "0.5", "0.9"), 3), _row(number, number, number, number), (F, F, F, F),
+         kernels=True, wide=3),
     Case("calls", CALLS, _row(st.integers(0, 5), st.integers(-1, 1 << 45), st.integers(0, 1)), (WHOLE, WHOLE, WHOLE)),
     Case("errors of two classes", ErrorPart(THREE, 1, 0, ALL_MASKS, (0.25,)), _row(chance, chance, chance, index),
          (F, F, F, F), kernels=True, wide=3),

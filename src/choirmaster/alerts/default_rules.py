@@ -17,6 +17,7 @@ SUDDEN, SUSTAINED, SUSTAINED_WINDOWS = 1.5, 1.25, 5
 SCORE_PSI, SCORE_WINDOWS = 0.25, 3
 MISSING_JUMP = 0.3
 UNSEEN_SHARE = 0.2
+_LOSSES = {Task.REGRESSION: "rmse", Task.QUANTILE: "pinball"}
 
 
 def default_rules(task: Task, *, expected_label_share: float, leading: str = FUSED) -> tuple[Rule, ...]:
@@ -24,7 +25,7 @@ def default_rules(task: Task, *, expected_label_share: float, leading: str = FUS
 
     ``no_data`` is not among them: it is about windows that are not there (``alerts/absence.py``).
     """
-    loss = "log_loss" if task.classifies else "rmse"
+    loss = _LOSSES.get(task, "log_loss")
     return (
         Rule("member_failing", "availability", _failing, 1, Severity.CRITICAL),
         Rule("schema_break", "missing_rate", _missing, 1, Severity.CRITICAL, series="all", feature="*"),
@@ -33,7 +34,7 @@ def default_rules(task: Task, *, expected_label_share: float, leading: str = FUS
              needs_labels=True, series=leading),
         Rule("quality_drop_sudden", loss, worse(SUDDEN), 1, Severity.CRITICAL, needs_labels=True),
         Rule("quality_drop_sustained", loss, worse(SUSTAINED), SUSTAINED_WINDOWS, Severity.WARNING, needs_labels=True),
-        Rule("fused_score_drift", "score_psi" if task.classifies else "psi", _score_drift, SCORE_WINDOWS,
+        Rule("fused_score_drift", "score_psi" if task.has_classes else "psi", _score_drift, SCORE_WINDOWS,
              Severity.WARNING, series=leading),
     )  # fmt: skip
 

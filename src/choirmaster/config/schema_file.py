@@ -11,7 +11,7 @@ from choirmaster.config.problems import ConfigProblems
 from choirmaster.config.read import SYNONYMS
 from choirmaster.config.yaml_text import NUMBER, Document, load
 from choirmaster.errors import ChoirmasterError, ConfigError, SchemaError, nearest, unknown
-from choirmaster.schema import Schema
+from choirmaster.schema import Schema, Task
 
 KEYS = (
     "task", "label", "members", "prediction", "fused", "fusion", "weights", "output", "classes", "positive", "cutoff",
@@ -61,7 +61,7 @@ def _problems(data: Mapping[Any, Any], document: Document, name: str) -> list[Ch
                 out.append(unknown("key", str(key), KEYS, where=where))
         elif key in _LISTS and not (_is_segments(value) if key == "segments" else _is_list(value)):
             out.append(ConfigError("wrong value", where=where, expected="a list", got=f"{value!r}"[:80]))
-        elif key in _TEXTS and not isinstance(value, str | None):
+        elif key in _TEXTS and not isinstance(value, str | None) and not (key == "label" and _is_columns(value)):
             out.append(ConfigError("wrong value", where=where, expected="a text", got=f"{value!r}"[:80]))
         elif key == "weights" and not _is_weights(value):
             out.append(ConfigError("wrong value", where=where, expected="{member: number}", got=f"{value!r}"[:80]))
@@ -69,7 +69,7 @@ def _problems(data: Mapping[Any, Any], document: Document, name: str) -> list[Ch
             out.append(ConfigError("wrong value", where=where, expected='a number, {series: number} or "auto"',
                                    got=f"{value!r}"[:80]))  # fmt: skip
     if "task" not in data:
-        out.append(ConfigError("a key is missing", where=name, expected='"task": binary, multiclass or regression'))
+        out.append(ConfigError("a key is missing", where=name, expected=f'"task": {", ".join(Task)}'))
     return out
 
 
@@ -79,6 +79,10 @@ def _is_list(value: Any) -> bool:
 
 def _is_segments(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(isinstance(one, str) or _is_list(one) for one in value))
+
+
+def _is_columns(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
 
 
 def _is_number(value: Any) -> bool:

@@ -19,6 +19,7 @@ from choirmaster.states.confusion import count_worth
 from choirmaster.states.histogram import CategoryPart, count_codes, count_numeric
 from choirmaster.states.keys import StateKey
 from choirmaster.states.losses import sum_losses
+from choirmaster.states.quantiles import sum_quantiles
 from choirmaster.states.scores import count_scores
 
 NO_SUMS = np.empty((1, 0), np.int64)
@@ -92,10 +93,10 @@ def _confusion(source: BatchColumns, key: StateKey, group: Ints, groups: int, ke
 def _scores(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
     layout, series = source.plan.layout, source.series[key.series]
     p = source.answers(series)
-    column = p[:, 0] if p.shape[1] == 1 else p[:, layout.classes.index(key.target)]
+    column = col.of_target(p, layout, key.target)
     y = source.once("rest", key.target, lambda: col.one_against_rest(source.labels(), layout, key.target))
     part: Any = source.plan.parts[key]
-    counts = count_scores(part, np.ascontiguousarray(column), y, group, groups, kernels)
+    counts = count_scores(part, column, y, group, groups, kernels)
     return counts, NO_SUMS.repeat(groups, axis=0)
 
 
@@ -109,6 +110,12 @@ def _losses(source: BatchColumns, key: StateKey, group: Ints, groups: int, kerne
     return sum_losses(part, answer, y, group, groups, kernels)
 
 
+def _quantiles(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    y = source.once("numbers", "", lambda: col.floats(source.batch, source.label))
+    return sum_quantiles(part, source.answers(source.series[key.series]), y, group, groups, kernels)
+
+
 def _calls(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
     status, latency, first = col.call_columns(source.batch, source.series[key.series])
     return count_calls(status, latency, first, group, groups), NO_SUMS.repeat(groups, axis=0)
@@ -116,11 +123,12 @@ def _calls(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Ker
 
 def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
     part: Any = source.plan.parts[key]
-    answer = np.ascontiguousarray(source.answers(source.series[key.series])[:, 0])
+    answer = col.of_target(source.answers(source.series[key.series]), source.plan.layout, key.target)
     return count_numeric(part, answer, group, groups, kernels)[:2]
 
 
 _FEED: dict[str, Callable[[BatchColumns, StateKey, Ints, int, Kernels], tuple[Ints, Ints]]] = {
     "confusion/1": _confusion, "scores/1": _scores, "losses/1": _losses, "calls/1": _calls, "histogram/1": _predictions,
     "errors/1": feed_errors, "agreement/1": feed_agreement, "spread/1": feed_spread,
+    "quantiles/1": _quantiles,
 }  # fmt: skip

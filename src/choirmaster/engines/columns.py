@@ -67,8 +67,14 @@ def label_codes(batch: pa.RecordBatch, layout: Layout, name: str = "label") -> I
     return codes(batch, name, layout.classes, unseen=k, missing=k + 1)
 
 
+def of_target(numbers: Floats, layout: Layout, target: str) -> Floats:
+    """Return the column of one class or quantile level; of a single column that one."""
+    names = layout.levels if layout.task is Task.QUANTILE else layout.classes
+    return np.ascontiguousarray(numbers[:, 0] if numbers.shape[1] == 1 else numbers[:, names.index(target)])
+
+
 def answers(batch: pa.RecordBatch, layout: Layout, series: SeriesSpec) -> Floats:
-    """Return a series' numbers: (n, 1) for binary and regression, (n, classes) for multiclass."""
+    """Return a series' numbers: (n, 1) for binary and regression, else a column for each class or quantile level."""
     columns = [floats(batch, name) for name in layout.output_columns(series)]
     return np.column_stack(columns) if len(columns) > 1 else columns[0].reshape(-1, 1)
 
@@ -117,7 +123,9 @@ def call_columns(batch: pa.RecordBatch, series: SeriesSpec) -> tuple[Ints, Ints,
 def _answered(batch: pa.RecordBatch, series: SeriesSpec) -> np.ndarray[Any, np.dtype[np.bool_]]:
     prefix = series_prefix(series.name)
     found = [
-        name for name in batch.schema.names if name.startswith((f"{prefix}.p.", f"{prefix}.value", f"{prefix}.class"))
+        name
+        for name in batch.schema.names
+        if name.startswith(tuple(f"{prefix}.{kind}" for kind in ("p.", "q.", "value", "class")))
     ]
     if not found:
         return np.zeros(batch.num_rows, dtype=bool)

@@ -17,6 +17,7 @@ from choirmaster.kernels import (
     log,
     losses,
     numeric,
+    quantiles,
     relative,
     scores,
     table,
@@ -75,7 +76,20 @@ def _usable(folder: Path) -> Path | None:
 def _fingerprint() -> str:
     """Return a hash of the kernels' sources: helpers are compiled into their callers, so one change renews all."""
     digest = hashlib.blake2b(digest_size=8)
-    for module in (answers, errors, locate, log, losses, numeric, relative, scores, table, value_sums, votes):
+    for module in (
+        answers,
+        errors,
+        locate,
+        log,
+        losses,
+        numeric,
+        quantiles,
+        relative,
+        scores,
+        table,
+        value_sums,
+        votes,
+    ):
         read = getattr(module.__loader__, "get_source", None)
         digest.update(((read(module.__name__) if read else "") or "").encode())
     return digest.hexdigest()

@@ -27,6 +27,7 @@ from choirmaster.states.histogram import NumericPart, category_part, numeric_par
 from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
+from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.reference import Reference
 from choirmaster.states.scores import ScorePart, reference_scores, score_part
 
@@ -109,12 +110,14 @@ def _part(
     if key.kind == "confusion/1":
         return _confusion_part(batch, layout, series, labels, cutoff)
     if key.kind == "histogram/1":
-        return numeric_part(col.answers(batch, layout, series)[:, 0], exact=exact)
+        return numeric_part(col.of_target(col.answers(batch, layout, series), layout, key.target), exact=exact)
     if layout.task.classifies:
         return LossPart(numbers=False)
     labelled = col.floats(batch, "label")
     if not np.isfinite(labelled).any():  # labels come later: the answers are of their size
-        labelled = np.concatenate([col.answers(batch, layout, one)[:, 0] for one in layout.series])
+        labelled = np.concatenate([col.answers(batch, layout, one).reshape(-1) for one in layout.series])
+    if key.kind == "quantiles/1":
+        return QuantilePart(layout.levels, scale_exponent(labelled))
     return number_part(labelled)
 
 
@@ -135,7 +138,7 @@ def _score_part(
     batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, target: str, labels: Ints, cutoff: Cutoffs
 ) -> ScorePart:
     p = col.answers(batch, layout, series)
-    column = p[:, 0] if p.shape[1] == 1 else p[:, layout.classes.index(target)]
+    column = col.of_target(p, layout, target)
     declared = _declared(series.name, cutoff)
     return score_part(column, col.one_against_rest(labels, layout, target), () if declared is None else (declared,))
 

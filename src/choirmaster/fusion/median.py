@@ -48,7 +48,7 @@ def _renormalised(middle: Floats, outputs: Floats, present: Mask, answered: Mask
 
 RULE = Rule(
     name="median",
-    tasks=("binary", "multiclass", "regression", "quantile"),
+    tasks=("binary", "multiclass", "multilabel", "regression", "quantile"),
     definition="the median of the outputs present; for classes, class by class and then divided by the row's sum",
     range="between the smallest and the largest output present; a row of probabilities sums to 1",
     edge_cases=(

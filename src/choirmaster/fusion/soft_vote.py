@@ -29,7 +29,7 @@ def need_classes(outputs: Floats, rule: str) -> None:
 
 RULE = Rule(
     name="soft_vote",
-    tasks=("binary", "multiclass"),
+    tasks=("binary", "multiclass", "multilabel"),
     definition="p_c = sum_i w_i p_ic / sum_i w_i over the members present; the choice is the class of the greatest p_c",
     range="[0, 1]; a row sums to 1 as its members' rows do",
     edge_cases=(

@@ -14,6 +14,7 @@ from choirmaster.kernels.locate import cell, locate
 from choirmaster.kernels.log import natural_log
 from choirmaster.kernels.losses import add_units, class_losses, number_losses
 from choirmaster.kernels.numeric import numeric
+from choirmaster.kernels.quantiles import add_pair, quantile_losses
 from choirmaster.kernels.relative import relative_losses
 from choirmaster.kernels.scores import scores
 from choirmaster.kernels.value_sums import value_sums
@@ -29,6 +30,7 @@ class Kernels:
     class_losses: Callable[..., None]
     number_losses: Callable[..., None]
     relative_losses: Callable[..., None]
+    quantile_losses: Callable[..., None]
     error_products: Callable[..., None]
     spread: Callable[..., None]
     votes: Callable[..., None]
@@ -36,8 +38,17 @@ class Kernels:
 
 
 PLAIN = Kernels(
-    numeric, scores, class_losses, number_losses, relative_losses, error_products, spread, votes, value_sums
+    numeric,
+    scores,
+    class_losses,
+    number_losses,
+    relative_losses,
+    quantile_losses,
+    error_products,
+    spread,
+    votes,
+    value_sums,
 )
 HELPERS: tuple[Callable[..., object], ...] = (  # compiled into their callers, each before those that call it
-    cell, locate, natural_log, add_units, usable, in_range, place, loss_changes,
+    cell, locate, natural_log, add_units, add_pair, usable, in_range, place, loss_changes,
 )  # fmt: skip

@@ -25,6 +25,14 @@ from choirmaster.metrics.losses import BRIER, LOG_LOSS
 from choirmaster.metrics.mcc import KAPPA, MCC
 from choirmaster.metrics.negative_predictive_value import NEGATIVE_PREDICTIVE_VALUE
 from choirmaster.metrics.precision import PRECISION
+from choirmaster.metrics.quantiles import (
+    CROSSING_RATE,
+    INTERVAL_COVERAGE,
+    INTERVAL_WIDTH,
+    PINBALL,
+    QUANTILE_COVERAGE,
+    WIS,
+)
 from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
 from choirmaster.metrics.recall_at_fpr import RECALL_AT_FPR
 from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
@@ -91,6 +99,12 @@ METRICS: tuple[Metric, ...] = (
     SMAPE,
     MSLE,
     RMSLE,
+    PINBALL,
+    WIS,
+    INTERVAL_COVERAGE,
+    QUANTILE_COVERAGE,
+    INTERVAL_WIDTH,
+    CROSSING_RATE,
     PSI,
     JENSEN_SHANNON,
     KS,

@@ -18,6 +18,7 @@ from choirmaster.schema import (
     class_column,
     feature_column,
     probability_column,
+    quantile_column,
     series_prefix,
     tag_column,
     value_column,
@@ -143,7 +144,10 @@ class Canonical:
         if declared.output is Output.CLASS:
             name = columns[""]
             return {class_column(series.name): self._text(name, self.layout.classes)} if self._has(name) else {}
-        if not self.layout.task.classifies:
+        if self.layout.task is Task.QUANTILE:
+            return {quantile_column(series.name, one): self._finite(columns[one])
+                    for one in self.layout.levels if one in columns and self._has(columns[one])}  # fmt: skip
+        if not self.layout.task.has_classes:
             name = columns[""]
             return {value_column(series.name): self._finite(name)} if self._has(name) else {}
         if self.layout.task is Task.BINARY:

@@ -79,6 +79,7 @@ def resolve(
             schema.value is not None,
             crosses=schema.crosses,
             costs=flat_costs(schema.costs, found),
+            levels=_levels(schema),
         )
     return Resolved(layout, form, tuple(notes))
 
@@ -122,7 +123,14 @@ def _fused(schema: Schema) -> Output:
     """Return what the fused answer is: shares of votes are no probabilities, so a vote is measured as a class."""
     if schema.fusion == "hard_vote":
         return Output.CLASS
-    return Output.PROBABILITY if schema.task.classifies else Output.VALUE
+    if schema.task is Task.QUANTILE:
+        return Output.QUANTILES
+    return Output.PROBABILITY if schema.task.has_classes else Output.VALUE
+
+
+def _levels(schema: Schema) -> tuple[str, ...]:
+    """Return the quantile levels, which every series has."""
+    return tuple(_all_series(schema)[0].columns) if schema.task is Task.QUANTILE and _all_series(schema) else ()
 
 
 def _measured(output: Output) -> Output:
@@ -132,10 +140,12 @@ def _measured(output: Output) -> Output:
 
 # -- classes --------------------------------------------------------------------------------------------------------
 def _classes(schema: Schema, sample: pa.Table, known: Sequence[str], notes: list[str]) -> tuple[str, ...]:
-    if not schema.task.classifies:
+    if not schema.task.has_classes:
         return ()
     if schema.classes:
         return schema.classes
+    if schema.task is Task.MULTILABEL:
+        return tuple(_all_series(schema)[0].columns)
     found = {class_text(one) for one in known}
     for one in _all_series(schema):
         if one.output is not Output.CLASS:

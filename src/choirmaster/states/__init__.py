@@ -10,6 +10,7 @@ from choirmaster.states.errors import ErrorProducts
 from choirmaster.states.histogram import Histogram
 from choirmaster.states.losses import Losses
 from choirmaster.states.moments import Moments
+from choirmaster.states.quantiles import Quantiles
 from choirmaster.states.scores import Scores
 from choirmaster.states.spread import Spread
 
@@ -32,6 +33,14 @@ __all__ = [
     "Calls",
     "Confusion",
     "ErrorProducts",
+STATES: tuple[type[State], ...] = (Histogram, Moments, Confusion, Scores, Losses, Calls, Quantiles)
+BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
+
+__all__ = [
+    "BY_KIND",
+    "STATES",
+    "Calls",
+    "Confusion",
     "Histogram",
     "Losses",
     "Moments",
@@ -39,5 +48,7 @@ __all__ = [
     "STATES",
     "Scores",
     "Spread",
+    "Quantiles",
+    "Scores",
     "State",
 ]

@@ -22,6 +22,7 @@ from choirmaster.states.histogram import CategoryPart, NumericPart
 from choirmaster.states.keys import StateKey, parse_key
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
+from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.scores import ScorePart
 from choirmaster.states.spread import SpreadPart
 
@@ -87,7 +88,7 @@ def with_costs(reference: Reference, layout: Layout) -> Reference:
 _PART_KINDS: dict[str, type[Part]] = {
     "numeric": NumericPart, "category": CategoryPart, "moments": MomentsPart, "confusion": ConfusionPart,
     "score": ScorePart, "loss": LossPart, "calls": CallsPart, "errors": ErrorPart, "agreement": AgreementPart,
-    "spread": SpreadPart,
+    "spread": SpreadPart, "quantile": QuantilePart,
 }  # fmt: skip
 
 

@@ -110,10 +110,10 @@ def evaluate_states(
     if not subject.segment:
         for key, target, name, value in version_values(states, plan, metrics):
             rows.add(subject, key, target, name, value, reference.id)
-    if reference.layout.task is Task.REGRESSION:  # the rows and the labels of numbers lie in two states
+    if not reference.layout.task.classifies:  # what counts the rows is not what counts classes
         for one in reference.layout.series:
             value = label_share(states, one.name)
-            rows.add(subject, StateKey(one.name, "losses/1"), "", LABEL_SHARE, value, reference.id)
+            rows.add(subject, StateKey(one.name, "label_share"), "", LABEL_SHARE, value, reference.id)
 
 
 def _values(

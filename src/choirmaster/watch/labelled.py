@@ -16,7 +16,8 @@ LABEL_SHARE = "label_share"
 def label_share(states: States, series: str) -> Value:
     """Return the share of a series' rows whose label has arrived.
 
-    Classes are counted by ``confusion/1``. For numbers ``losses/1`` counts the labels and ``histogram/1`` the rows.
+    Classes are counted by ``confusion/1``, quantiles by ``quantiles/1``. For numbers ``losses/1`` counts the labels and
+    ``histogram/1`` the rows.
     """
     pairs = states.get(StateKey(series, "confusion/1"))
     if pairs is not None:
@@ -30,6 +31,9 @@ def counted(states: States, series: str) -> tuple[int, int]:
     pairs: Any = states.get(StateKey(series, "confusion/1"))
     if pairs is not None:
         return pairs.rows, pairs.rows - pairs.unlabelled
+    whole: Any = states.get(StateKey(series, "quantiles/1"))
+    if whole is not None:
+        return whole.rows, whole.n + whole.unanswered
     histogram: Any = states.get(StateKey(series, "histogram/1"))
     losses: Any = states.get(StateKey(series, "losses/1"))
     rows = histogram.rows if histogram is not None else 0

@@ -26,8 +26,14 @@ HEADLINES = {
     Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
     Task.MULTICLASS: ("f1", "log_loss", "accuracy", "brier", "label_share"),
     Task.REGRESSION: ("mae", "rmse", "bias", "r2", "label_share"),
+    Task.QUANTILE: ("wis", "pinball", "interval_coverage", "crossing_rate", "label_share"),
 }
-COUNTING = ("confusion/1", "losses/1", "histogram/1")  # kinds of states that know how many rows have a label
+COUNTING = (
+    "confusion/1",
+    "losses/1",
+    "histogram/1",
+    "quantiles/1",
+)  # they know how many rows have a label
 
 
 class Queries:

@@ -18,6 +18,7 @@ from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part, reference_histogram
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
+from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.scores import reference_scores, score_part
 from choirmaster.states.spread import SpreadPart
 from choirmaster.values import Kind, Reason, Value
@@ -38,6 +39,7 @@ PARTS = {
     "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
     "agreement/1": [AgreementPart(("a", "b"), ("no", "yes"), (0.5, 0.5))],
     "spread/1": [SpreadPart(("a", "b"), 1), SpreadPart(("a", "b"), 0, 3)],
+    "quantiles/1": [QuantilePart(("0.1", "0.5", "0.9")), QuantilePart(("0.3",))],
 }
 each = pytest.mark.parametrize("metric", METRICS, ids=[one.name for one in METRICS])
 

@@ -77,7 +77,8 @@ class Columns:
 
 def of_layout(ensemble: str, before: Columns | None, layout: Layout) -> Columns:
     """Return what was stored before, widened by a layout."""
-    out = Columns(dict(before.types) if before else {}, layout.classes, not layout.task.classifies)
+    classes = layout.classes if layout.task.classifies else ()  # of several labels at once any text may be one
+    out = Columns(dict(before.types) if before else {}, classes, not layout.task.has_classes)
     out.widen(ensemble, {one.name: one.type for one in layout.arrow()})
     return out
 
