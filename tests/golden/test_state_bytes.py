@@ -180,8 +180,9 @@ def test_quantiles() -> None:
     state.update(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, np.nan]]), np.array([2.0, np.nan, 0.0]))
     # Row 1: losses 0.5 and 0.75, mean 0.625, score 1.25, width 1. Row 2 has no label, crosses and has width -1.
     # Row 3 lacks a level; its label is not above the lower one, whose loss is 0.
-    # Counts: 1 whole and 1 not, ten clipped, 3 rows, 2 whole, 1 crossing, by level 2 1 and 1 0, pair 2 1 0.
-    assert state.counts.tolist() == [1, 1, *[0] * 10, 3, 2, 1, 2, 1, 1, 0, 2, 1, 0]
+    # Counts: 1 whole and 1 not, ten clipped, 1 row lacks a level, 1 is in order, 1 crosses, by level 1 1 and 1 0, by
+    # pair 1 without a label, 1 outside, 0 inside.
+    assert state.counts.tolist() == [1, 1, *[0] * 10, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0]
     assert [state.total(k) for k in range(10)] == [0.5, 0.25, 0.75, 0.5625, 0.625, 0.390625, 1.25, 1.5625, 0.0, 2.0]
     data = state.to_bytes()
     assert data[:20] == b"CMS1" + bytes.fromhex("0b 16 0a 0a") + b"quantiles/1" + part_id("quantiles/1", payload)[:1]

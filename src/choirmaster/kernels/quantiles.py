@@ -26,8 +26,8 @@ def quantile_losses(
 
     ``sums`` (groups, 2 L + 4 + 2 P): units of pinball loss and its square by level; mean pinball loss, its square;
     score, its square; width and its square by pair. ``counts`` (groups, 5 + S + 2 L + 3 P), S the number of sums:
-    labelled rows with every level, labelled rows without, clipped by sum, all rows, rows with every level, crossing
-    rows; by level labelled rows, labels not above; by pair rows, labelled rows, labels inside.
+    labelled rows with every level, labelled rows without, clipped by sum; rows that lack a level, in order, crossing;
+    by level labels above, not above; by pair no label, label outside, inside.
     """
     n_levels, n_pairs, n_sums = len(levels), len(pairs), sums.shape[1]
     rows = 2 + n_sums
@@ -39,7 +39,6 @@ def quantile_losses(
         labelled = y[i] - y[i] == 0.0
         whole, crossing = True, False
         total, score = 0.0, 0.0
-        counts[g, rows] += 1
         for k in range(n_levels):
             v = q[i, k]
             if v - v != 0.0:
@@ -48,11 +47,11 @@ def quantile_losses(
             crossing = crossing or (k > 0 and q[i, k - 1] > v)
             if not labelled:
                 continue
-            counts[g, by_level + 2 * k] += 1
             if y[i] <= v:
                 counts[g, by_level + 2 * k + 1] += 1
                 loss = (1.0 - levels[k]) * (v - y[i])
             else:
+                counts[g, by_level + 2 * k] += 1
                 loss = levels[k] * (y[i] - v)
             total += loss
             score += share[k] * loss
@@ -62,17 +61,11 @@ def quantile_losses(
             width = high - low
             if width - width != 0.0:
                 continue
-            counts[g, by_pair + 3 * p] += 1
             at = 2 * n_levels + 4 + 2 * p
             add_pair(width, per_unit[at], per_unit[at + 1], g, at, counts, sums)
-            if labelled:
-                counts[g, by_pair + 3 * p + 1] += 1
-                if low <= y[i] <= high:
-                    counts[g, by_pair + 3 * p + 2] += 1
-        if whole:
-            counts[g, rows + 1] += 1
-            if crossing:
-                counts[g, rows + 2] += 1
+            where = 0 if not labelled else (2 if low <= y[i] <= high else 1)
+            counts[g, by_pair + 3 * p + where] += 1
+        counts[g, rows + (0 if not whole else (2 if crossing else 1))] += 1
         if labelled and not whole:
             counts[g, 1] += 1
         elif labelled:

@@ -30,7 +30,8 @@ def pinball(state: Quantiles) -> Value:
 def pinball_for(state: Quantiles, target: str) -> Value:
     """Return the pinball loss of one level, over the rows that have it."""
     place = class_index(state.part.levels, target)
-    return _nothing_at(state, int(state.below[place, 0])) or _mean(state, 2 * place, int(state.below[place, 0]))
+    n = int(state.below[place].sum())
+    return _nothing_at(state, n) or _mean(state, 2 * place, n)
 
 
 def wis(state: Quantiles) -> Value:
@@ -55,14 +56,14 @@ def wis(state: Quantiles) -> Value:
 
 def interval_coverage_for(state: Quantiles, target: str) -> Value:
     """Return the share of labels that lie in one central interval."""
-    _, labelled, hits = (int(one) for one in state.inside[class_index(state.part.nominal, target)])
-    return _nothing_at(state, labelled) or _share(hits, labelled)
+    _, outside, inside = (int(one) for one in state.inside[class_index(state.part.nominal, target)])
+    return _nothing_at(state, outside + inside) or _share(inside, outside + inside)
 
 
 def interval_width_for(state: Quantiles, target: str) -> Value:
     """Return the mean width of one central interval, labelled or not."""
     place = class_index(state.part.nominal, target)
-    n, at = int(state.inside[place, 0]), 2 * len(state.part.levels) + 4 + 2 * place
+    n, at = int(state.inside[place].sum()), 2 * len(state.part.levels) + 4 + 2 * place
     if not n:
         return undefined(Reason.ALL_MISSING if state.rows else Reason.NO_ROWS)
     return _mean(state, at, n, kind=Kind.OBSERVED, least=None)
@@ -70,8 +71,8 @@ def interval_width_for(state: Quantiles, target: str) -> Value:
 
 def quantile_coverage_for(state: Quantiles, target: str) -> Value:
     """Return the share of labels at or below one quantile; calibrated is the level itself."""
-    labelled, hits = (int(one) for one in state.below[class_index(state.part.levels, target)])
-    return _nothing_at(state, labelled) or _share(hits, labelled)
+    above, below = (int(one) for one in state.below[class_index(state.part.levels, target)])
+    return _nothing_at(state, above + below) or _share(below, above + below)
 
 
 def interval_coverage(state: Quantiles) -> Value:

@@ -80,12 +80,12 @@ class Quantiles(State):
     @property
     def rows(self) -> int:
         """All rows."""
-        return int(self._after[0])
+        return int(self._after[:3].sum())
 
     @property
     def answered(self) -> int:
         """Rows with every level, labelled or not."""
-        return int(self._after[1])
+        return int(self._after[1:3].sum())
 
     @property
     def crossing(self) -> int:
@@ -94,13 +94,13 @@ class Quantiles(State):
 
     @property
     def below(self) -> Ints:
-        """(L, 2): labelled rows with this level, and those of them whose label is not above it."""
+        """(L, 2): labels above this quantile, and not above it."""
         out: Ints = self._after[3 : 3 + 2 * len(self.part.levels)].reshape(-1, 2)
         return out
 
     @property
     def inside(self) -> Ints:
-        """(P, 3): rows with this interval, labelled ones, and those whose label lies inside."""
+        """(P, 3): rows with this interval that have no label, a label outside, a label inside."""
         out: Ints = self._after[3 + 2 * len(self.part.levels) :].reshape(-1, 3)
         return out
 
