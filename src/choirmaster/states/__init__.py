@@ -21,6 +21,7 @@ STATES: tuple[type[State], ...] = (
     Scores,
     Losses,
     Calls,
+    Quantiles,
     ErrorProducts,
     Agreement,
     Spread,
@@ -33,22 +34,13 @@ __all__ = [
     "Calls",
     "Confusion",
     "ErrorProducts",
-STATES: tuple[type[State], ...] = (Histogram, Moments, Confusion, Scores, Losses, Calls, Quantiles)
-BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
-
-__all__ = [
-    "BY_KIND",
-    "STATES",
-    "Calls",
-    "Confusion",
     "Histogram",
     "Losses",
     "Moments",
     "Part",
+    "Quantiles",
     "STATES",
     "Scores",
     "Spread",
-    "Quantiles",
-    "Scores",
     "State",
 ]
