@@ -56,8 +56,8 @@ def main(rows: int, folder: Path, days: int) -> dict[str, Any]:
     """Run both, each in fresh processes, and print one line."""
     path = write(folder / f"rows-{rows}-{days}d.parquet", rows, days=days)
     reference = write(folder / "reference.parquet", 100_000, days=14, seed=1)
-    _child("measure", reference, reference)  # fills the cache of compiled kernels
-    runs = [(_child("read", path, reference), _child("measure", path, reference)) for _ in range(REPEATS)]
+    child("measure", reference, reference)  # fills the cache of compiled kernels
+    runs = [(child("read", path, reference), child("measure", path, reference)) for _ in range(REPEATS)]
     reading = median(one["seconds"] for one, _ in runs)
     measuring = median(two["seconds"] for _, two in runs)
     found = {
@@ -83,7 +83,8 @@ def _line(found: dict[str, Any]) -> str:
     )
 
 
-def _child(what: str, path: Path, reference: Path) -> dict[str, Any]:
+def child(what: str, path: Path, reference: Path) -> dict[str, Any]:
+    """Run one figure in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scan", "--child", what, str(path), str(reference)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]  # our own output

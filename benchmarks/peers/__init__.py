@@ -1,0 +1,1 @@
+"""The same rows through other monitors, each in an environment of its own."""
