@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from choirmaster.metrics.accuracy import ACCURACY, ERROR_RATE
+from choirmaster.metrics.agreement import DISAGREEMENT, DISAGREEMENT_DRIFT, UNANIMITY, VOTE_PSI, VOTE_SHARE
 from choirmaster.metrics.average_precision import AVERAGE_PRECISION
 from choirmaster.metrics.balanced_accuracy import BALANCED_ACCURACY
 from choirmaster.metrics.base import FAMILIES, MACRO, Metric, evaluate, targets
@@ -37,10 +38,12 @@ from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
 from choirmaster.metrics.recall_at_fpr import RECALL_AT_FPR
 from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
 from choirmaster.metrics.review import REVIEW
+from choirmaster.metrics.right_together import CORRECTNESS_CORRELATION, CORRECTNESS_KAPPA, DOUBLE_FAULT, Q_STATISTIC
 from choirmaster.metrics.roc_auc import GINI, ROC_AUC
 from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
 from choirmaster.metrics.specificity import FALSE_POSITIVE_RATE, SPECIFICITY
+from choirmaster.metrics.spread import SPREAD, SPREAD_DRIFT
 from choirmaster.metrics.together import (
     BEST_WEIGHT,
     BEST_WEIGHTS_LOSS,
@@ -135,6 +138,17 @@ METRICS: tuple[Metric, ...] = (
     BEST_WEIGHT,
     BEST_WEIGHTS_LOSS,
     ERROR_CORRELATION,
+    DISAGREEMENT,
+    UNANIMITY,
+    VOTE_SHARE,
+    DISAGREEMENT_DRIFT,
+    VOTE_PSI,
+    DOUBLE_FAULT,
+    Q_STATISTIC,
+    CORRECTNESS_KAPPA,
+    CORRECTNESS_CORRELATION,
+    SPREAD,
+    SPREAD_DRIFT,
 )
 BY_NAME: dict[str, Metric] = {one.name: one for one in METRICS}
 
