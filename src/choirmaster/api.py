@@ -56,6 +56,81 @@ class Result:
 
         return alert_rows(self._measured)
 
+    def weakest(
+        self, metric: str = "", *, series: str = "", target: str = "", at_most: int = 10
+    ) -> list[dict[str, Any]]:
+        """Return the declared segments that are most surely worse than all other rows, as rows.
+
+        Each row has the segment, n, its value and that of the rest, their difference with an interval, and a one-sided
+        p-value adjusted (Holm) for looking at many: ``p_adjusted`` at most 0.05 is a chance of at most 5 % that any
+        such segment is named wrongly. Segments too small to say are last, with the reason. Only declared segments and
+        crosses are looked at; slices of single features are not counted by the scan.
+
+        Parameters
+        ----------
+        metric : str
+            A quality metric; log loss, accuracy or the mean absolute error where not given.
+        series : str
+            The fused answer, or the only one, where not given.
+        target : str
+            A class, for metrics that have a value for each.
+        at_most : int
+
+        Examples
+        --------
+        >>> import choirmaster as cm
+        >>> rows = {"y": [1, 0] * 100, "place": ["a"] * 100 + ["b"] * 100}
+        >>> rows["p"] = [0.9, 0.1] * 50 + [0.9, 0.1, 0.1, 0.9] * 25
+        >>> schema = cm.Schema("binary", label="y", prediction="p", segments=["place"])
+        >>> worst = cm.monitor(rows, schema=schema).weakest("accuracy", at_most=1)[0]
+        >>> worst["segment"], worst["value"], worst["rest"], worst["p_adjusted"] < 0.05
+        ('place=b', 0.5, 1.0, True)
+        """
+        from choirmaster.watch.slices import known_series, weakest_segments
+
+        layout, slices = self._measured.reference.layout, self._measured.slices
+        series = known_series(layout, series)
+        return weakest_segments(layout, slices.states("", series), slices.slices(series), metric=metric, series=series,
+                                target=target, at_most=at_most)  # fmt: skip
+
+    def fairness(
+        self, segment: str | Sequence[str], *, series: str = "", target: str = "", reference: str | None = None
+    ) -> dict[str, Any]:
+        """Return how the groups of a declared segment are treated, and the gaps between them.
+
+        Parameters
+        ----------
+        segment : str or list of str
+            A declared segment, or the columns of a declared cross.
+        series : str
+            The fused answer, or the only one, where not given.
+        target : str
+            The class that counts as selected: the positive one where not given.
+        reference : str, optional
+            The group the others are compared with; the largest where not given.
+
+        Returns
+        -------
+        dict
+            ``groups``: selection_rate, true_positive_rate, false_positive_rate, precision and calibration (mean score
+            minus share of positives) of each group, with difference and ratio to the reference group; ``gaps``: the
+            largest difference of each between any two groups. All with intervals, or a reason.
+
+        Examples
+        --------
+        >>> import choirmaster as cm
+        >>> rows = {"y": [1, 0] * 100, "p": [0.9, 0.1] * 50 + [0.9, 0.6] * 50, "place": ["a"] * 100 + ["b"] * 100}
+        >>> schema = cm.Schema("binary", label="y", prediction="p", segments=["place"])
+        >>> found = cm.monitor(rows, schema=schema).fairness("place", reference="a")
+        >>> [(one["metric"], one["difference"], one["ratio"]) for one in found["gaps"]][0]
+        ('selection_rate', 0.5, 0.5)
+        """
+        from choirmaster.watch.slices import fairness_gaps, known_series
+
+        layout, slices = self._measured.reference.layout, self._measured.slices
+        series = known_series(layout, series)
+        return fairness_gaps(layout, slices.slices(series), segment, series=series, target=target, reference=reference)
+
     def to_html(self, path: str | Path) -> None:
         """Write one HTML file without any outside link."""
         from choirmaster.app.results import content

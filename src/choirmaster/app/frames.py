@@ -15,6 +15,7 @@ from choirmaster.app.exact_rows import sharpen
 from choirmaster.app.on_spark import SparkRun, chosen, open_reference, refuse_ordered
 from choirmaster.app.reading import Reader
 from choirmaster.app.rows import Rows, Split, open_rows
+from choirmaster.app.slices import SegmentTotals
 from choirmaster.engines import columns as col
 from choirmaster.engines.local import scan
 from choirmaster.engines.reference import build_reference
@@ -57,6 +58,7 @@ class Measured:
     grain: Grain | int | None
     name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    slices: SegmentTotals = field(default_factory=lambda: SegmentTotals({}))
 
 
 def _splits(reader: Reader, rows: Rows, table: pa.Table | None) -> list[Split]:
@@ -142,8 +144,11 @@ def _scanned(
         found = elsewhere.scan(rows, reader, reference, grain)
     progress("values", 0, 1, "")
     values, metrics = ValueRows(at_most=None if table is not None else OPEN_VALUES), metrics_for(plan.layout.task)
+    totals = SegmentTotals(plan.parts)
     for window, segment in found.slots():
         states = found.take(plan, (window, segment))
+        if plan.layout.sliced:
+            totals.add(segment, states)
         evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics)
     if table is not None:
         sharpen(values, table, past, plan.layout, grain, plan)
@@ -158,7 +163,8 @@ def _scanned(
     judged = judge(rules, tidy, baselines(reference) if reference.comparable else {}, {}, ensemble=rows.name,
                    mature=lambda _: True, expected_share=EXPECTED_LABEL_SHARE)  # fmt: skip
     progress("done", 1, 1, "")
-    return Measured(tidy, judged.alerts, notes, reference, schema, rows.kind, found.rows, grain, rows.name)
+    return Measured(tidy, judged.alerts, notes, reference, schema, rows.kind, found.rows, grain, rows.name,
+                    slices=totals)  # fmt: skip
 
 
 def _fault_notes(faults: Faults, rows: Rows) -> list[str]:

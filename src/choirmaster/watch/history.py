@@ -112,6 +112,7 @@ def _wider(layout: Layout, other: Layout) -> Layout:
         numeric=_both(layout.numeric, [one for one in other.numeric if one not in layout.categorical]),
         categorical=_both(layout.categorical, [one for one in other.categorical if one not in layout.numeric]),
         segments=_both(layout.segments, other.segments),
+        crosses=tuple(dict.fromkeys([*layout.crosses, *other.crosses])),
         value=layout.value or other.value,
     )  # fmt: skip
 

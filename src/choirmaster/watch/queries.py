@@ -20,6 +20,7 @@ from choirmaster.watch.history import History, history_of
 from choirmaster.watch.judge import baselines
 from choirmaster.watch.labelled import counted
 from choirmaster.watch.rollup import feature_metric, merged, month_of, read_metric, shares, value_fields
+from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
 
 HEADLINES = {
@@ -36,7 +37,7 @@ COUNTING = (
 )  # they know how many rows have a label
 
 
-class Queries:
+class Queries(SliceQueries):
     """Answers from one store.
 
     Parameters
@@ -247,25 +248,6 @@ class Queries:
         return {"name": feature, "type": "numeric" if feature in layout.numeric else "categorical", "bins": bars,
                 "reference": past, "current": current,
                 "window": isoformat(chosen[0].window.start) if chosen else window}  # fmt: skip
-
-    def segments(
-        self, ensemble: str, metric: str, *, series: str = FUSED, start: Moment = None, end: Moment = None
-    ) -> list[dict[str, Any]]:
-        """Return one metric for each segment over a span, summed from states."""
-        history = self.history(self._known(ensemble).name)
-        if history is None:
-            return []
-        by_segment: dict[str, list[StatePack]] = defaultdict(list)
-        for one in self._packs(ensemble, start, end):
-            if one.segment:
-                by_segment[one.segment].append(one)
-        out = []
-        for segment, packs in sorted(by_segment.items()):
-            states = merged(packs, history, lambda key: key.series == series and key.kind != "calls/1")
-            value = read_metric(states, series, metric)
-            if value is not None:
-                out.append({"segment": segment, "value": value_fields(value)})
-        return out
 
     def months(self, ensemble: str) -> list[dict[str, Any]]:
         """Return one row per calendar month, rolled up from stored states: counts, and each metric of each series."""

@@ -171,6 +171,12 @@ def test_values_and_questions_of_a_measured_store(tmp_path) -> None:
     found = {row["segment"] for row in queries.segments("e", "roc_auc")}
     assert {one for one in found if "airport" not in one} == {"carrier=AA", "carrier=UA"}
     assert "airport=JFK&carrier=AA" in found
+    weak = queries.weakest("e", "accuracy")
+    assert [one["n"] + one["rest_n"] for one in weak] == [150] * len(weak)
+    assert {one["segment"] for one in weak} >= {"carrier=AA", "carrier=UA"}
+    gaps = queries.fairness("e", ["carrier", "airport"], series="a")
+    assert sum(gaps["rows"].values()) == 200
+    assert queries.fairness("e", "carrier")["reference"] in ("carrier=AA", "carrier=UA")
     feed.labels([(table["id"][160].as_py(), "yes", 0)])
     assert monitor.once().windows == 1
     assert store.values(ValueQuery("e", metrics=("roc_auc",)))["revision"].to_pylist().count(2) == 3

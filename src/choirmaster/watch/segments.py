@@ -1,0 +1,77 @@
+"""Questions about the segments of a store: each one's value, the weakest, and gaps between groups."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from choirmaster.ports import StatePack
+from choirmaster.states.pack import States
+from choirmaster.values import FUSED
+from choirmaster.watch.answers import Moment
+from choirmaster.watch.rollup import merged, read_metric, value_fields
+from choirmaster.watch.slices import fairness_gaps, kept, weakest_segments
+
+if TYPE_CHECKING:
+    from choirmaster.watch.history import History
+    from choirmaster.watch.settings import MonitorSettings
+
+
+class SliceQueries:
+    """Answers about segments, summed from stored states over a span of windows."""
+
+    if TYPE_CHECKING:
+
+        def _known(self, ensemble: str) -> MonitorSettings: ...
+        def history(self, ensemble: str) -> History | None: ...
+        def _packs(self, ensemble: str, start: Moment, end: Moment) -> list[StatePack]: ...
+
+    def segments(
+        self, ensemble: str, metric: str, *, series: str = FUSED, start: Moment = None, end: Moment = None
+    ) -> list[dict[str, Any]]:
+        """Return one metric for each segment over a span, summed from states."""
+        history = self.history(self._known(ensemble).name)
+        if history is None:
+            return []
+        by_segment: dict[str, list[StatePack]] = defaultdict(list)
+        for one in self._packs(ensemble, start, end):
+            if one.segment:
+                by_segment[one.segment].append(one)
+        out = []
+        for segment, packs in sorted(by_segment.items()):
+            states = merged(packs, history, lambda key: key.series == series and key.kind != "calls/1")
+            value = read_metric(states, series, metric)
+            if value is not None:
+                out.append({"segment": segment, "value": value_fields(value)})
+        return out
+
+    def weakest(
+        self, ensemble: str, metric: str = "", *, series: str = "", target: str = "", start: Moment = None,
+        end: Moment = None, at_most: int = 10,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Return the segments that are most surely worse than all other rows; see ``metrics.weakest``.
+
+        A segment whose windows were measured with references that do not add up is left out.
+        """
+        layout = self._known(ensemble).layout
+        whole, slices = self._sums(ensemble, start, end)
+        return weakest_segments(layout, whole, slices, metric=metric, series=series, target=target, at_most=at_most)
+
+    def fairness(
+        self, ensemble: str, segment: str | Sequence[str], *, series: str = "", target: str = "",
+        reference: str | None = None, start: Moment = None, end: Moment = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return the rates of each group of a segment, and the gaps between them; see ``metrics.fairness``."""
+        layout = self._known(ensemble).layout
+        slices = self._sums(ensemble, start, end)[1]
+        return fairness_gaps(layout, slices, segment, series=series, target=target, reference=reference)
+
+    def _sums(self, ensemble: str, start: Moment, end: Moment) -> tuple[States, dict[str, States]]:
+        """Return the sums over a span: of all rows, and of each segment."""
+        history = self.history(ensemble)
+        by_segment: dict[str, list[StatePack]] = defaultdict(list)
+        for one in self._packs(ensemble, start, end) if history is not None else ():
+            by_segment[one.segment].append(one)
+        found = {name: merged(packs, history, kept).states for name, packs in sorted(by_segment.items()) if history}
+        return found.pop("", {}), found
