@@ -251,7 +251,18 @@ def test_several_classes():
     assert found["log_loss", ""] == pytest.approx(sk.log_loss(y, p, labels=classes), rel=1e-9)
     for k, name in enumerate(classes):
         assert found["roc_auc", name] == pytest.approx(sk.roc_auc_score(y == name, p[:, k]), abs=1e-12)
+        assert found["average_precision", name] == pytest.approx(
+            sk.average_precision_score(y == name, p[:, k]), abs=1e-12
+        )
         assert found["recall", name] == pytest.approx(sk.recall_score(y, decided, labels=[name], average=None)[0])
+    for mean in ("macro", "weighted"):
+        assert found["roc_auc", mean] == pytest.approx(
+            sk.roc_auc_score(y, p, multi_class="ovr", average=mean), abs=1e-12
+        )
+        one_hot = y[:, None] == np.array(classes)
+        assert found["average_precision", mean] == pytest.approx(
+            sk.average_precision_score(one_hot, p, average=mean), abs=1e-12
+        )
 
 
 def test_segments():

@@ -1,4 +1,4 @@
-"""For frames in memory: ROC AUC and Kolmogorov-Smirnov from the rows themselves, where bins leave a resolution."""
+"""For frames in memory: what bins leave a resolution to, from the rows themselves."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from choirmaster.engines.batch import BatchColumns
 from choirmaster.engines.slicing import slices
 from choirmaster.engines.windowing import assign
 from choirmaster.layout import Layout, SeriesSpec, Task, feature_column
-from choirmaster.metrics import exact
-from choirmaster.plan import Plan
+from choirmaster.metrics import BY_NAME, Metric, exact
+from choirmaster.metrics.across import WEIGHTED, mean_over_classes, positives
+from choirmaster.metrics.base import QUALITY
+from choirmaster.metrics.ranked import Ranked, ranked_rows
+from choirmaster.plan import Plan, score_targets
 from choirmaster.states.base import Floats, Ints
+from choirmaster.states.keys import StateKey
+from choirmaster.states.scores import ScorePart
 from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import Grain, Window
 from choirmaster.values import Value
 from choirmaster.watch.evaluate import ALL_SERIES, ValueRows
 
 MAX_ROWS = 1_000_000
+KEPT = 8
 Slot = tuple[int, str]  # window start and segment
 
 
@@ -64,15 +70,25 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
         return None
     if cells["version"][at] != ALL_VERSIONS:
         return None
-    metric, series, feature, target = (str(cells[name][at]) for name in ("metric", "series", "feature", "target"))
-    if metric == "roc_auc":
-        scores, labels = frame.scores(series, target)
-        return exact.roc_auc(labels[chosen], scores[chosen])
-    if metric == "score_ks" and past is not None:
+    name, series, feature, target = (str(cells[one][at]) for one in ("metric", "series", "feature", "target"))
+    metric = BY_NAME.get(name)
+    if metric is not None and metric.needs == "scores/1" and metric.family == QUALITY:
+        return _quality(metric, frame, slot, series, target)
+    classes = score_targets(frame.layout) if frame.layout.task.classifies else ()
+    if name == "score_ks" and past is not None and (target in classes or len(classes) == 1):
         return exact.ks(frame.scores(series, target)[0][chosen], past.scores(series, target)[0])
-    if metric == "ks" and past is not None and series == ALL_SERIES:
+    if name == "ks" and past is not None and series == ALL_SERIES:
         return exact.ks(frame.feature(feature)[chosen], past.feature(feature))
     return None
+
+
+def _quality(metric: Metric, frame: _Frame, slot: Slot, series: str, target: str) -> Value:
+    classes = score_targets(frame.layout)
+    if target in classes or len(classes) == 1:
+        return metric.value(frame.ranked(slot, series, target))
+    counts = [frame.ranked(slot, series, one) for one in classes]
+    weights = [positives(one) for one in counts] if target == WEIGHTED else None
+    return mean_over_classes([metric.value(one) for one in counts], weights)
 
 
 class _Frame:
@@ -81,8 +97,9 @@ class _Frame:
     def __init__(self, table: pa.Table, layout: Layout, grain: Grain | int | None, plan: Plan | None = None) -> None:
         batches = table.unify_dictionaries().combine_chunks().to_batches()
         self.batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
-        self.layout = layout
+        self.layout, self.plan = layout, plan
         self._kept: dict[tuple[str, ...], tuple[Floats, Ints]] = {}
+        self._ranked: dict[tuple[Slot, str, str], Ranked] = {}
         assigned = assign(grain, col.micros(self.batch), 0)
         self._slots = dict(self._find(assigned.windows, assigned.index, plan))
 
@@ -112,6 +129,20 @@ class _Frame:
     def scores(self, series: str, target: str) -> tuple[Floats, Ints]:
         """Return scores for a class, and labels 0, 1, or 2 for none."""
         return self._once((series, target), lambda: self._read(series, target))
+
+    def ranked(self, slot: Slot, series: str, target: str) -> Ranked:
+        """Return the scored rows of a window and segment for a class; the last ones are kept."""
+        key = (slot, series, target)
+        if key not in self._ranked:
+            if len(self._ranked) >= KEPT:
+                self._ranked.clear()
+            scores, labels = self.scores(series, target)
+            chosen = self._slots[slot]
+            part = self.plan.parts.get(StateKey(series, "scores/1", target=target)) if self.plan is not None else None
+            self._ranked[key] = ranked_rows(
+                labels[chosen], scores[chosen], part if isinstance(part, ScorePart) else None
+            )
+        return self._ranked[key]
 
     def _read(self, series: str, target: str) -> tuple[Floats, Ints]:
         layout = self.layout

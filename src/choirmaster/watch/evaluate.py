@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from choirmaster.metrics import METRICS, Metric, evaluate, targets
+from choirmaster.metrics.across import WEIGHTED, averages, mean_over_classes, positives
 from choirmaster.plan import Plan
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.schema import Task
@@ -107,6 +108,8 @@ def evaluate_states(
     for key in plan.keys(segmented=bool(subject.segment)):
         for metric, target, value in _values(key, states, reference, metrics):
             rows.add(subject, key, target, metric.name, value, reference.id)
+    for series, target, name, value in class_means(states, plan, reference, metrics):
+        rows.add(subject, StateKey(series, "scores/1"), target, name, value, reference.id)
     if not subject.segment:
         for key, target, name, value in version_values(states, plan, metrics):
             rows.add(subject, key, target, name, value, reference.id)
@@ -126,3 +129,21 @@ def _values(
             value = evaluate(metric, state, past, target)
             if value.reason is not Reason.NOT_APPLICABLE:
                 yield metric, key.target or target, value
+
+
+def class_means(
+    states: States, plan: Plan, reference: Reference, metrics: dict[str, tuple[Metric, ...]]
+) -> Iterator[tuple[str, str, str, Value]]:
+    """Yield series, target, metric and value of the means over classes, where each class has a state of its own."""
+    by_series: dict[str, list[StateKey]] = {}
+    for key in plan.keys(segmented=True):
+        if key.kind == "scores/1" and key.version == "*":
+            by_series.setdefault(key.series, []).append(key)
+    for series, keys in by_series.items():
+        weights = [positives(states.get(key)) for key in keys]
+        for metric in metrics.get("scores/1", ()):
+            names = averages(metric, [key.target for key in keys])
+            if names:
+                values = [evaluate(metric, states.get(key), reference.states.get(key)) for key in keys]
+                for name in names:
+                    yield series, name, metric.name, mean_over_classes(values, weights if name == WEIGHTED else None)

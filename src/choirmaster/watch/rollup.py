@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from choirmaster.metrics import BY_NAME, Metric, evaluate
+from choirmaster.metrics.across import averages, mean_over_classes
 from choirmaster.plan import plan_for
 from choirmaster.ports import StatePack
 from choirmaster.states import BY_KIND
@@ -112,11 +113,18 @@ def value_fields(value: Value) -> dict[str, Any]:
 
 
 def read_metric(found: Sum, series: str, name: str) -> Value | None:
-    """Read one metric of one series off a sum; None where it does not apply."""
+    """Read one metric of one series off a sum; None where it does not apply. Of several classes, their plain mean."""
     if name == LABEL_SHARE:
         value = label_share(found.states, series)
         return value if value.n else None
-    return _read(found, BY_NAME[name], lambda key: key.series == series)
+    metric = BY_NAME[name]
+    keys = [key for key in (*found.states, *found.mixed) if key.series == series and key.kind == metric.needs]
+    classes = sorted(key.target for key in keys if key.target)
+    if len(classes) < 2:
+        return _read(found, metric, lambda key: key.series == series)
+    if not averages(metric, classes):
+        return None
+    return mean_over_classes([found.value(key, metric) for key in sorted(keys)])
 
 
 def feature_metric(found: Sum, feature: str, name: str) -> Value | None:

@@ -42,7 +42,12 @@ def test_several_classes_show_the_whole_and_not_the_last_class(tmp_path) -> None
     assert set(by_target) == {"macro", "micro", "weighted", "a", "b", "c"}
     assert queries.ensembles()[0]["latest"]["f1"]["fused"]["value"] == by_target["macro"]
     assert queries.series("e", "f1")["series"]["fused"]["value"][-1] == by_target["macro"]
-    assert {"fused: a", "fused: b", "fused: c"} <= set(queries.series("e", "roc_auc")["series"])
+    auc = {row["target"]: row for row in queries.metrics(ensemble="e", metric="roc_auc", series="fused", start=last)}
+    each = [auc[name]["value"] for name in ("a", "b", "c")]
+    assert auc["macro"]["value"] == pytest.approx(np.mean(each), abs=1e-12)
+    assert min(each) <= auc["weighted"]["value"] <= max(each)
+    assert queries.series("e", "roc_auc")["series"]["fused"]["value"][-1] == auc["macro"]["value"]
+    assert {"fused: a", "fused: b", "fused: c"} <= set(queries.series("e", "score_mean")["series"])
 
 
 def test_a_month_is_kept_once_however_often_it_changes(tmp_path) -> None:
