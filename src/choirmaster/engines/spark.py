@@ -24,7 +24,7 @@ JAVA = 17
 _LOCAL = {
     "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false", "spark.sql.session.timeZone": "UTC",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "49152",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "49152", "spark.sql.legacy.parquet.nanosAsLong": "true",
 }  # fmt: skip
 
 
@@ -150,10 +150,14 @@ def told(run: Callable[[], Any], where: str) -> Any:
 
 
 def _reason(text: str) -> str:
-    """Return the line that says why: the last one of a traceback from an executor, else the first."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    inner = [line for line in lines if line.startswith("choirmaster.errors.")]
-    return (inner[-1].removeprefix("choirmaster.errors.") if inner else lines[0] if lines else "no message")[:400]
+    r"""Return the line that says why: where an executor's Python failed its last one, else Spark's first.
+
+    >>> _reason("[X] thrown: Traceback (most recent call last):\n  File ...\nValueError: no work\n SQLSTATE: 38000")
+    'ValueError: no work'
+    """
+    lines = text.partition("JVM stacktrace:")[0].rpartition("Traceback (most recent call last):")[2].splitlines()
+    said = [line for line in lines if line.strip() and not line.startswith((" ", "\t"))]
+    return (said[0].removeprefix("choirmaster.errors.") if said else "no message")[:400]
 
 
 def _bound(step: Step, work: bytes) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
