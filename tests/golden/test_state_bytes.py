@@ -130,6 +130,21 @@ def test_scores() -> None:
     check(state, part, expected)
 
 
+def test_scores_with_a_value() -> None:
+    edges, reference = np.array([0.0, 1.1]), np.zeros((3, 5), np.int64)
+    part = ScorePart(edges, reference, 1)
+    payload = struct.pack("<2d15q", *edges, *[0] * 15) + b"value" + struct.pack("<i", 1)
+    state = Scores.zero(part)
+    state.update(np.array([0.5, 0.5, np.nan]), np.array([1, 1, 2]), np.array([2.0, 9.0, -1.0]))
+    # Cells 5 + 1 (two positives in the bin) and 10 + 3 (no score). No usable value in the third label (15 + 2), 9 > 8
+    # clips in the second (18 + 1). Sum 6: 2 at exponent 1 is one high word.
+    expected = state_bytes(
+        "scores/1", "08 15 0f 04", part_id("scores/1", payload),
+        "07 07 04 02  04 02 02 02" + " 00 00" * 6 + " 02 00" + " 00 00" * 8,
+    )  # fmt: skip
+    check(state, part, expected)
+
+
 def test_losses_of_numbers() -> None:
     part = LossPart(True, 2)
     state = Losses.zero(part)

@@ -80,6 +80,8 @@ CASES = (
     Case("three classes and money", ConfusionPart(("a", "b", "c"), value_exponent=-2),
          _row(st.integers(0, 4), st.integers(0, 3), number), (WHOLE, WHOLE, F), kernels=True),
     Case("scores", score_part(P, np.arange(len(P)) % 3, (0.3,)), _row(chance, LABEL), (F, WHOLE), kernels=True),
+    Case("scores and money", score_part(P, np.arange(len(P)) % 3, (0.3,), 3), _row(chance, LABEL, number),
+         (F, WHOLE, F), kernels=True),
     Case("losses of two", LossPart(False), _row(chance, st.integers(-1, 1)), (F, WHOLE), kernels=True, wide=1),
     Case("losses of three", LossPart(False), _row(chance, chance, chance, st.integers(-1, 2)), (F, F, F, WHOLE),
          kernels=True, wide=3),

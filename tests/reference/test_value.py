@@ -7,8 +7,9 @@ import pytest
 from sklearn import metrics as sk
 
 from choirmaster.metrics import BY_NAME, evaluate, targets
-from choirmaster.states import Confusion
+from choirmaster.states import Confusion, Scores
 from choirmaster.states.confusion import ConfusionPart
+from choirmaster.states.scores import score_part
 from choirmaster.values import Kind, Reason, Value
 
 EXPONENT = 10  # values of up to 1,024
@@ -153,3 +154,54 @@ def test_costs_are_read_and_not_counted() -> None:
     free = Confusion.zero(part_of(2, (3.0, 3.0, 3.0, 3.0), None))
     free.update(np.array([0]), np.array([1]))
     assert (read("cost", free).lower, read("cost", free).upper) == (3.0, 3.0)
+
+
+def ordered(p: np.ndarray, y: np.ndarray, v: np.ndarray, per_mille: int) -> float:
+    """Value of the positives above the cut over that of all, each run of equal scores in proportion."""
+    order = np.argsort(-p, kind="stable")
+    left, caught = per_mille * len(p) / 1000, 0.0
+    for score in dict.fromkeys(p[order].tolist()):
+        tied = p == score
+        caught += min(1.0, left / tied.sum()) * v[tied & (y == 1)].sum()
+        left = max(0.0, left - tied.sum())
+    return caught / v[y == 1].sum()
+
+
+@pytest.mark.parametrize("kind", ["tied", "smooth"])
+@pytest.mark.parametrize("seed", range(15))
+def test_value_caught_by_a_review(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(100, 4000))
+    y, v = rng.integers(0, 2, n), rng.lognormal(3.0, 1.0, n)
+    p = rng.choice(np.linspace(0.0, 1.0, 9), n) if kind == "tied" else rng.beta(1.0, 3.0, n)
+    past = p if kind == "tied" else rng.beta(1.0, 3.0, 500)
+    part = score_part(past, rng.integers(0, 2, len(past)), value_exponent=EXPONENT)
+    state = Scores.zero(part)
+    bad = np.array([np.nan, -1.0, np.inf])
+    state.update(np.append(p, [0.9, np.nan, 1.5]), np.append(y, [2, 1, 1]), np.append(v, [9.0, 9.0, 9.0]))
+    for name, per_mille in (("1pct", 10), ("5pct", 50), ("10pct", 100)):
+        value = evaluate(BY_NAME[f"value_recall_at_review_{name}"], state)
+        assert value.number is not None
+        assert abs(value.number - ordered(p, y, v, per_mille)) <= value.resolution + 1e-9
+        assert kind == "smooth" or value.resolution == 0.0
+        assert (value.n, value.lower) == (n, None)
+    whole = float(v[y == 1].sum()) + 18.0  # two more positives, without a place in the order
+    assert state.joint(range(part.width, 2 * part.width)) == pytest.approx(whole, abs=n * SCALE)
+    state.update(np.full(3, 0.99), np.ones(3, np.int64), bad)
+    assert state.faults(1) == (3, 0)
+    state.update(np.array([0.5]), np.array([1]), np.array([4.1 * 2.0**EXPONENT]))
+    assert evaluate(BY_NAME["value_recall_at_review_1pct"], state).reason is Reason.OUT_OF_RANGE
+
+
+def test_reasons_of_a_review_of_value() -> None:
+    def read_off(p: list[float], y: list[int], v: list[float], exponent: int | None = EXPONENT) -> Reason | None:
+        state = Scores.zero(score_part(np.array([0.5]), np.array([1]), value_exponent=exponent))
+        state.update(np.array(p), np.array(y, np.int64), np.array(v))
+        return evaluate(BY_NAME["value_recall_at_review_10pct"], state).reason
+
+    assert read_off([], [], [], None) is Reason.NOT_APPLICABLE
+    assert read_off([], [], []) is Reason.NO_ROWS
+    assert read_off([0.5], [2], [1.0]) is Reason.NO_LABELS
+    assert read_off([0.5] * 10, [0] * 10, [1.0] * 10) is Reason.NO_POSITIVES
+    assert read_off([0.5] * 10, [1] * 10, [0.0] * 10) is Reason.NO_POSITIVES
+    assert read_off([0.5] * 9, [1] * 9, [1.0] * 9) is Reason.TOO_FEW_ROWS

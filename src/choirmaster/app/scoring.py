@@ -26,7 +26,10 @@ ROWS_AT_ONCE = 10_000
 
 
 def score_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.Table:
-    """Return canonical rows of a raw file (features, and ``label`` where it has one), scored by the members now."""
+    """Return canonical rows of a raw file, scored by the members now.
+
+    It holds features, and ``label`` and ``value`` where it has them.
+    """
     rows = open_rows(str(path))
     names = rows.arrow.names
     absent = [name for name in layout.features if name not in names]
@@ -34,6 +37,7 @@ def score_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.
         raise DataError("a reference file lacks features", where=str(path), got=", ".join(absent), allowed=names)
     schema = Schema(
         str(layout.task), label="label" if "label" in names else None, classes=layout.classes or None,
+        value="value" if layout.value and "value" in names else None,
         positive=layout.positive or None, numeric=layout.numeric, categorical=layout.categorical,
         features=layout.features, segments=[one for one in layout.sliced if one in names],
     )  # fmt: skip

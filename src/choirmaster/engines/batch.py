@@ -20,7 +20,7 @@ from choirmaster.states.histogram import CategoryPart, count_codes, count_numeri
 from choirmaster.states.keys import StateKey
 from choirmaster.states.losses import sum_losses
 from choirmaster.states.quantiles import sum_quantiles
-from choirmaster.states.scores import count_scores
+from choirmaster.states.scores import score_worth
 
 NO_SUMS = np.empty((1, 0), np.int64)
 Counted = tuple[StateKey, Ints, Ints]  # key, counts (groups, cells), unit sums (groups, sums)
@@ -96,8 +96,7 @@ def _scores(source: BatchColumns, key: StateKey, group: Ints, groups: int, kerne
     column = col.of_target(p, layout, key.target)
     y = source.once("rest", key.target, lambda: col.one_against_rest(source.labels(), layout, key.target))
     part: Any = source.plan.parts[key]
-    counts = count_scores(part, column, y, group, groups, kernels)
-    return counts, NO_SUMS.repeat(groups, axis=0)
+    return score_worth(part, column, y, source.values(), group, groups, kernels)
 
 
 def _losses(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:

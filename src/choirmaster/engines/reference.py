@@ -140,7 +140,8 @@ def _score_part(
     p = col.answers(batch, layout, series)
     column = col.of_target(p, layout, target)
     declared = _declared(series.name, cutoff)
-    return score_part(column, col.one_against_rest(labels, layout, target), () if declared is None else (declared,))
+    cutoffs = () if declared is None else (declared,)
+    return score_part(column, col.one_against_rest(labels, layout, target), cutoffs, _value_exponent(batch, layout))
 
 
 def _confusion_part(

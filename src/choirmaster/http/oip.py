@@ -19,6 +19,7 @@ from choirmaster.serve.request import (
     features_table,
     identities,
     instants,
+    numbers,
     texts,
     unknown_input,
 )
@@ -27,7 +28,7 @@ PLATFORM = "choirmaster"
 NUMBER_TYPES = ("FP64", "FP32", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BOOL")
 BINARY_ONLY = ("FP16", "BF16")
 ALL_FEATURES = "x"
-ID, TIME, SEGMENT = "_id", "_time", "_segment."
+ID, TIME, VALUE, SEGMENT = "_id", "_time", "_value", "_segment."
 _MOST_INPUTS = 5_000
 
 
@@ -145,6 +146,7 @@ def _request(layout: Layout, columns: dict[str, Any], rows: int, body: InferRequ
         ids=identities(columns[ID]) if ID in columns else None,
         times=instants(columns[TIME], now=now) if TIME in columns else None,
         tags=tags,
+        value=numbers(VALUE, columns[VALUE]).to_pylist() if VALUE in columns else None,
         request_id=request_id(body),
         timeout_seconds=_timeout(body.parameters),
     )
@@ -194,7 +196,7 @@ def _columns(layout: Layout, tensor: Tensor) -> Iterable[tuple[str, list[Any]]]:
 
 
 def _known(layout: Layout, name: str) -> bool:
-    if name in layout.features or name in (ID, TIME):
+    if name in layout.features or name in (ID, TIME) or (name == VALUE and layout.value):
         return True
     return name.startswith(SEGMENT) and name[len(SEGMENT) :] in layout.tags
 
@@ -236,7 +238,9 @@ def metadata(name: str, version: str, layout: Layout, members: Sequence[str] = (
     inputs += [TensorSpec(one, "BYTES", [-1]) for one in layout.categorical]
     outputs = [TensorSpec(one, kind, shape) for one, kind, shape in _output_specs(layout, members)]
     parameters: dict[str, Any] = {"task": str(layout.task), "features": _json(layout.features)}
-    parameters["optional_inputs"] = _json([ID, TIME, *(f"{SEGMENT}{tag}" for tag in layout.tags)])
+    parameters["optional_inputs"] = _json(
+        [ID, TIME, *([VALUE] if layout.value else ()), *(f"{SEGMENT}{tag}" for tag in layout.tags)]
+    )
     if layout.classes:
         parameters["classes"] = _json(layout.classes)
     if layout.positive:

@@ -54,6 +54,7 @@ from choirmaster.metrics.together import (
     MEMBER_LOSS,
     SHAPLEY,
 )
+from choirmaster.metrics.value_review import VALUE_REVIEW
 from choirmaster.metrics.value_shares import VALUE_ACCURACY, VALUE_MISSING_RATE, VALUE_PRECISION, VALUE_RECALL
 from choirmaster.metrics.value_sums import VALUE_CAUGHT, VALUE_FALSE_ALARMS, VALUE_MISSED
 
@@ -88,6 +89,7 @@ METRICS: tuple[Metric, ...] = (
     GINI,
     *REVIEW,
     *RECALL_AT_FPR,
+    *VALUE_REVIEW,
     BRIER_RELIABILITY,
     BRIER_RESOLUTION,
     BRIER_UNCERTAINTY,

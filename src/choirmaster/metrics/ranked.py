@@ -77,7 +77,7 @@ def ranked(source: Scores | Ranked) -> Ranked:
     bins = _bins(source.part)
     return Ranked(
         positives[used], negatives[used], bins.single[used], bins.low[used], bins.high[used], bins.cells[used],
-        int(source.counts.sum()), int(source.table[:2].sum()),
+        int(source.table.sum()), int(source.table[:2].sum()),
     )  # fmt: skip
 
 

@@ -51,5 +51,5 @@ RECALL = Metric(
 FALSE_NEGATIVE_RATE = Metric(
     "false_negative_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
     "FN / (TP + FN) = 1 - recall, of a class and of each mean", "that of recall, turned round", "textbook",
-    false_negative_rate, Kind.REALIZED, false_negative_rate_for, averaged,
+    false_negative_rate, Kind.REALIZED, false_negative_rate_for, averaged, usual=False,
 )  # fmt: skip

@@ -61,7 +61,7 @@ def _nothing(current: Scores, reference: Scores) -> Value | None:
         return undefined(Reason.NO_REFERENCE, detail="the reference has no score")
     if current.everyone.any():
         return None
-    rows = int(current.counts.sum())
+    rows = int(current.table.sum())
     return undefined(Reason.ALL_MISSING if rows else Reason.NO_ROWS, n=rows)
 
 

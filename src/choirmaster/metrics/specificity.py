@@ -51,5 +51,5 @@ SPECIFICITY = Metric(
 FALSE_POSITIVE_RATE = Metric(
     "false_positive_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
     "FP / (TN + FP) = 1 - specificity, of a class and of each mean", "that of specificity, turned round", "textbook",
-    false_positive_rate, Kind.REALIZED, false_positive_rate_for, averaged,
+    false_positive_rate, Kind.REALIZED, false_positive_rate_for, averaged, usual=False,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from choirmaster.http import oip
 from choirmaster.layout import Layout, SeriesSpec, Task
-from tests.entrances.http.kit import Fake, browser, runner, tensor
+from tests.entrances.http.kit import LAYOUT, Fake, browser, runner, tensor
 
 TRANSCRIPTS = json.loads((Path(__file__).parents[2] / "golden" / "oip" / "transcripts.json").read_text())
 ASK = browser()
@@ -94,3 +95,17 @@ def test_the_versions_named_are_the_versions_served():
     version = ASK.get("/v2/models/delays").json()["versions"][0]
     response = ASK.post(f"/v2/models/delays/versions/{version}/infer", json={"inputs": [tensor("x", [1])]})
     assert response.status_code == 200 and response.json()["model_version"] == version
+
+
+def test_a_declared_value_comes_with_the_request_and_is_recorded():
+    kept = []
+    ask = browser(runners={"delays": runner(layout=dataclasses.replace(LAYOUT, value=True), kept=kept)})
+    body = {"inputs": [tensor("x", [1.0, 2.0]), tensor("c", ["u", "v"], "BYTES"), tensor("_value", [9.5, 0.0])]}
+    assert ask.post("/v2/models/delays/infer", json=body).status_code == 200
+    assert kept[0].rows.column("value").to_pylist() == [9.5, 0.0]
+    optional = json.loads(ask.get("/v2/models/delays").json()["parameters"]["optional_inputs"])
+    assert "_value" in optional
+    assert ask.post("/api/predict/delays", json=[{"x": 1, "c": "u", "value": 3}, {"x": 2, "c": "v"}]).status_code == 200
+    assert kept[1].rows.column("value").to_pylist() == [3.0, None]
+    refused = ASK.post("/v2/models/delays/infer", json=body)
+    assert refused.status_code == 400 and "_value" in refused.json()["error"]

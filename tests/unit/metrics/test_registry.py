@@ -33,7 +33,11 @@ PARTS = {
         ConfusionPart(("a", "b")),
         ConfusionPart(("no", "yes"), 1, 0.5, costs=(0.0, 1.0, 5.0, -1.0)),
     ],
-    "scores/1": [score_part(X, np.arange(50) % 3), score_part(np.array([]), np.array([], np.int64))],
+    "scores/1": [
+        score_part(X, np.arange(50) % 3),
+        score_part(np.array([]), np.array([], np.int64)),
+        score_part(X, np.arange(50) % 3, value_exponent=3),
+    ],
     "losses/1": [LossPart(False), LossPart(True, 0), number_part(X)],
     "calls/1": [CALLS],
     "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
