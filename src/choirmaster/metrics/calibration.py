@@ -136,8 +136,8 @@ def maximum_calibration_error(source: Scores | Ranked) -> Value:
     Range        [0, 1]; 0 is calibrated; lower is better
     Undefined    no_rows, no_labels, all_missing
     Resolution   max_c r_c
-    Interval     of all cells at once (Bonferroni): max_c (|s_c - y_c| -+ z s_c), widened by the resolution; at least
-                 95 %
+    Interval     of all cells at once (Bonferroni): Wilson's interval of each y_c at 1 - 0.05 / cells, turned into one
+                 of |s_c - y_c|; the greatest of their ends, widened by the resolution
     State        scores/1
     Source       Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907
     """
@@ -146,11 +146,17 @@ def maximum_calibration_error(source: Scores | Ranked) -> Value:
     if empty is not None:
         return empty
     found = cells(counts)
-    gap, spread = np.abs(found.gap), np.sqrt(found.variance)
-    reach = NormalDist().inv_cdf(1.0 - 0.025 / len(gap)) * spread
+    gap, score = np.abs(found.gap), found.scores / found.rows
+    fewer = (
+        Z / NormalDist().inv_cdf(1.0 - 0.025 / len(gap))
+    ) ** 2  # Wilson's interval at a higher level is that of fewer
+    ends = [wilson(hits * fewer, n * fewer) for hits, n in zip(found.positives, found.rows, strict=True)]
+    low, high = score - np.array([upper for _, upper in ends]), score - np.array([lower for lower, _ in ends])
+    least = np.where((low <= 0.0) & (high >= 0.0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+    most = np.maximum(np.abs(low), np.abs(high))
     number, resolution = float(gap.max()), float(found.blur.max())
-    lower, upper = float((gap - reach).max()) - resolution, float((gap + reach).max()) + resolution
-    return Value(number, min(max(0.0, lower), number), min(1.0, upper), resolution, counts.n, Kind.REALIZED)
+    lower, upper = max(0.0, float(least.max()) - resolution), min(1.0, float(most.max()) + resolution)
+    return Value(number, min(lower, number), max(upper, number), resolution, counts.n, Kind.REALIZED)
 
 
 def observed_expected_ratio(source: Scores | Ranked) -> Value:
@@ -197,7 +203,7 @@ EXPECTED_CALIBRATION_ERROR = Metric(
 MAXIMUM_CALIBRATION_ERROR = Metric(
     "maximum_calibration_error", "scores/1", QUALITY, CLASSES, "lower", "probability",
     "greatest |mean score - share of positives| over ten cells of equal mass in the reference",
-    "all cells at once by Bonferroni, widened by the resolution of the bins",
+    "Wilson of all cells at once by Bonferroni, widened by the resolution of the bins",
     "Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907", maximum_calibration_error, Kind.REALIZED, usual=False,
 )  # fmt: skip
 OBSERVED_EXPECTED_RATIO = Metric(
