@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from choirmaster.layout import Layout
+from choirmaster.layout import Layout, SeriesSpec
 from choirmaster.records import Batch, Outcome, Part, Receipt
 from choirmaster.times import Grain, Window
 
@@ -333,6 +333,13 @@ class Measures(Protocol):
         source: str,
     ) -> Reference:
         """Fix bins, units and cutoffs from canonical rows."""
+        ...
+
+    def extended(
+        self, reference: Reference, table: pa.Table, series: tuple[SeriesSpec, ...],
+        *, cutoff: float | str | Mapping[str, float | str] | None,
+    ) -> Reference:  # fmt: skip
+        """Return a reference with parts for series that it does not know; parts of single series and features stay."""
         ...
 
 

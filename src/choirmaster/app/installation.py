@@ -66,7 +66,7 @@ class Installation:
         self.layouts: dict[str, Layout] = {}
         self.members: dict[str, dict[str, Member]] = {}
         self.runners: dict[str, EnsembleRunner] = {}
-        self.queries = Queries(self.store, ())
+        self.queries = Queries(self.store, (), LocalEngine())
         self.notifier = Notifier(self._sinks(), self.store, self.clock)
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.monitor = Monitor(

@@ -122,18 +122,18 @@ class Services:
 
     def metrics(
         self, path: Path, *, ensemble: str, series: Sequence[str], metrics: Sequence[str], segments: Sequence[str],
-        features: Sequence[str], start: str | None, end: str | None,
+        features: Sequence[str], start: str | None, end: str | None, window: str = "", as_of: str | None = None,
     ) -> pa.Table:  # fmt: skip
-        """Return stored values."""
+        """Return stored values, those over longer windows, or those as known at another time."""
         from choirmaster.ports import ValueQuery
         from choirmaster.times import parse_instant
 
         with _Site(path) as site:
             name = _one(ensemble, site.config)
-            bounds = [None if one is None else parse_instant(one) for one in (start, end)]
-            query = ValueQuery(name, bounds[0], bounds[1], tuple(series), tuple(segments) or ("",), tuple(features),
-                               tuple(metrics))  # fmt: skip
-            return site.store.values(query)
+            bounds = [None if one is None else parse_instant(one) for one in (start, end, as_of)]
+            asked = None if "*" in segments else tuple(segments) or ("",)
+            query = ValueQuery(name, bounds[0], bounds[1], tuple(series), asked, tuple(features), tuple(metrics))
+            return site.queries.values(query, window, bounds[2])
 
     def describe(self, name: str) -> Mapping[str, Any]:
         """Return what a metric, fusion rule or candidate is."""
@@ -195,12 +195,20 @@ class Services:
     def reference(self, path: Path, *, ensemble: str, reference: str) -> Mapping[str, Any]:
         """Return what one reference holds."""
         with _Site(path) as site:
-            found = [
-                one for one in site.queries.references(_one(ensemble, site.config)) if reference in ("", one["id"])
-            ]
-            if not found:
-                raise NotFound("unknown reference", where=ensemble, got=f'"{reference}"')
-            return found[0]
+            from choirmaster.app.referring import shown
+
+            return shown(site, _one(ensemble, site.config), reference)
+
+    def set_reference(
+        self, path: Path, *, ensemble: str, file: str | None, window: str | None, first: str | None,
+        since: str | None, who: str, cause: str, progress: Progress,
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """Start an epoch with another reference."""
+        from choirmaster.app.referring import set_reference
+
+        with _Site(path) as site:
+            name = _one(ensemble, site.config)
+            return set_reference(site, name, file, window, first, since=since, who=who, cause=cause, progress=progress)
 
     def warm(self, *, progress: Progress) -> Mapping[str, Any]:
         """Compile the kernels into the cache."""

@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
     ("alerts", "Alerts of the ensembles.", (("list", "alerts:list_alerts", "List alerts."),)),
     ("reference", "What current rows are compared with.", (
         ("list", "reference:list_references", "List references."),
+        ("set", "reference:set_reference", "Compare with other rows from now on."),
         ("show", "reference:show_reference", "Show what a reference holds."))),
     ("token", "Tokens for access beyond this machine.", (("new", "token:new", "Make a token."),)),
 )  # fmt: skip

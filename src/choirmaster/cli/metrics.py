@@ -14,7 +14,8 @@ _Many = Annotated[list[str] | None, Parameter(negative=())]
 
 def metrics(
     ensemble: str, *, series: _Many = None, metric: _Many = None, segment: _Many = None, feature: _Many = None,
-    start: str | None = None, end: str | None = None, config: Config = DEFAULT_CONFIG, json: Json = False,
+    start: str | None = None, end: str | None = None, window: str = "", as_of: str | None = None,
+    config: Config = DEFAULT_CONFIG, json: Json = False,
 ) -> int:  # fmt: skip
     """Show stored values with number of rows, interval, and the reason where there is none.
 
@@ -36,10 +37,14 @@ def metrics(
         First window, ISO 8601.
     end
         Windows before this.
+    window
+        1w, 1mo, all or another whole multiple of the stored windows: added up from stored states, no row is read.
+    as_of
+        ISO 8601: measure again with the labels known at that time, later ones and corrections left out.
     """
     table = services().metrics(
         config, ensemble=ensemble, series=series or [], metrics=metric or [], segments=segment or [""],
-        features=feature or [], start=start, end=end,
+        features=feature or [], start=start, end=end, window=window, as_of=as_of,
     )  # fmt: skip
     output.as_json(table.to_pylist()) if json else output.arrow(table)
     return 0

@@ -101,9 +101,9 @@ class Services(Protocol):
 
     def metrics(
         self, path: Path, *, ensemble: str, series: Sequence[str], metrics: Sequence[str], segments: Sequence[str],
-        features: Sequence[str], start: str | None, end: str | None,
+        features: Sequence[str], start: str | None, end: str | None, window: str = "", as_of: str | None = None,
     ) -> pa.Table:  # fmt: skip
-        """Return stored values, columns and order of the tidy table."""
+        """Return values, columns and order of the tidy table: stored ones, over longer windows, or as known then."""
         ...
 
     def describe(self, name: str) -> Record:
@@ -140,6 +140,13 @@ class Services(Protocol):
 
     def reference(self, path: Path, *, ensemble: str, reference: str) -> Record:
         """Return what one reference holds; ``''`` is the current one."""
+        ...
+
+    def set_reference(
+        self, path: Path, *, ensemble: str, file: str | None, window: str | None, first: str | None,
+        since: str | None, who: str, cause: str, progress: Progress,
+    ) -> Record:  # fmt: skip
+        """Start an epoch with another reference; returns ``id``, ``before``, ``since``, ``rows``, ``windows``."""
         ...
 
     def warm(self, *, progress: Progress) -> Record:

@@ -20,7 +20,7 @@ from choirmaster.engines.sparse import Sparse, restore, squeeze
 from choirmaster.engines.versioning import with_versions
 from choirmaster.engines.windowing import Assigned, assign
 from choirmaster.kernels.table import Kernels
-from choirmaster.layout import Layout
+from choirmaster.layout import Layout, SeriesSpec
 from choirmaster.plan import Plan, plan_for
 from choirmaster.states import BY_KIND
 from choirmaster.states.base import MAX_ROWS_BEFORE_CARRY, Ints
@@ -297,3 +297,12 @@ class LocalEngine:
         from choirmaster.engines.reference import build_reference
 
         return build_reference(table, layout, cutoff=cutoff, source=source)
+
+    def extended(
+        self, reference: Reference, table: pa.Table, series: tuple[SeriesSpec, ...],
+        *, cutoff: float | str | Mapping[str, float | str] | None,
+    ) -> Reference:  # fmt: skip
+        """Return a reference with parts for series that it does not know; parts of single series and features stay."""
+        from choirmaster.engines.reference import extend_reference
+
+        return extend_reference(reference, table, series, cutoff=cutoff)

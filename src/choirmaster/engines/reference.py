@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,28 @@ def build_reference(
     states = {key: state for key, state in states.items() if key in parts}  # of all versions together
     crosses = {names: frequent_cells(batch, layout, names, at_most=cross_cells) for names in layout.crosses}
     return Reference(layout, parts, states, segments, source, table.num_rows, comparable, crosses)
+
+
+def extend_reference(
+    reference: Reference, table: pa.Table, series: tuple[SeriesSpec, ...], *, cutoff: Cutoffs
+) -> Reference:
+    """Return a reference for more series: new parts from these rows; those of one series or feature stay as they are.
+
+    Parts about all members at once are built anew.
+    """
+    batch, layout = _one_batch(table), replace(reference.layout, series=series)
+    labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
+    kept = {key: part for key, part in reference.parts.items() if key.series != ENSEMBLE}
+    parts = dict(kept)
+    for key in wanted(layout):
+        if key not in parts and key.series != ENSEMBLE:
+            parts[key] = _part(batch, layout, key, parts, labels, cutoff, exact=False)
+    rows = BatchColumns(batch, Plan(layout, parts, None))
+    parts |= {key: together_part(rows, key.kind) for key in wanted(layout) if key.series == ENSEMBLE}
+    found = states_of(table, Plan(layout, {key: part for key, part in parts.items() if key.series}, None))
+    states = {key: state for key, state in reference.states.items() if key in kept}
+    states |= {key: state for key, state in found.items() if key in parts and key not in kept}
+    return replace(reference, layout=layout, parts=parts, states=states)
 
 
 def _part(

@@ -17,6 +17,7 @@ from choirmaster.times import parse_instant
 from choirmaster.values import VALUE_COLUMNS
 
 _FILTERS = ("ensemble", "series", "metric", "segment", "feature", "target", "version")
+_SPANS = ("start", "end", "window", "as_of")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST = 10_000
 
@@ -37,11 +38,13 @@ def listing(name: str, *allowed: str) -> Handler:
 
 async def metrics(call: Call) -> Response:
     """Answer measured values, as JSON or as CSV."""
-    given = _given(call, (*_FILTERS, "start", "end"))
+    given = _given(call, (*_FILTERS, *_SPANS))
     arguments: dict[str, Any] = {key: given[key] for key in _FILTERS if key in given}
-    for edge in ("start", "end"):
+    for edge in ("start", "end", "as_of"):
         if given.get(edge):
             arguments[edge] = _instant(edge, given[edge])
+    if given.get("window"):
+        arguments["window"] = given["window"][:40]
     kind = _wanted(call.request.headers.get("accept", ""))
     ask = _query(call, "metrics")
     rows = await call.off_loop(lambda: ask(**arguments))
@@ -138,7 +141,7 @@ def _list(name: str, summary: str, *parameters: str) -> Route:
 
 ROUTES: tuple[Route, ...] = (
     _list("ensembles", "The ensembles and their members"),
-    _get("/api/metrics", metrics, "Measured values (JSON or CSV)", *_FILTERS, "start", "end",
+    _get("/api/metrics", metrics, "Measured values (JSON or CSV)", *_FILTERS, *_SPANS,
          media=("application/json", "text/csv")),
     _list("alerts", "Alerts", "ensemble", "state", "limit"),
     _list("models", "Registered models", "ensemble", "limit"),

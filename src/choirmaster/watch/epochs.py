@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,7 +96,8 @@ def with_member(
     """Return the current reference with parts for one more member, from when on it holds, and how much is collected.
 
     The parts come from the configured reference's rows where these have the member's answers, else from its first live
-    rows. All other parts stay as they are, so what was measured before adds up with what comes (D14).
+    rows. All other parts of one series or feature stay as they are, so what was measured before adds up with what comes
+    (D14); those about all members at once begin anew.
     """
     columns = list(settings.layout.output_columns(one))
     key = f"{settings.name}/{one.name}"
@@ -109,7 +110,8 @@ def with_member(
         store.put_document(APPEARED, key, {"at": since}, at=now)
     rows = _configured(settings, columns)
     if rows is None:
-        names = ["time", "split", *columns, "label"]
+        names = ["time", "split", *(name for each in settings.layout.series
+                                     for name in settings.layout.output_columns(each)), "label"]  # fmt: skip
         rows = _answered(
             live(store.rows(settings.name, window=Window(since, since + 2 * SPAN), columns=names)), columns
         )
@@ -117,21 +119,11 @@ def with_member(
         if share < 1.0:
             return None, since, share
         rows = first(rows, settings.collect)
-    only = replace(settings.layout, series=(one,), numeric=(), categorical=(), segments=())
-    built = engine.reference(rows, only, cutoff=settings.cutoff, source=settings.reference_source)
-    return _joined(history.current, built, settings.layout.series), since, 1.0
-
-
-def _joined(current: Reference, built: Reference, order: Iterable[SeriesSpec]) -> Reference:
-    known = {one.name: one for one in (*built.layout.series, *current.layout.series)}
-    rank = {one.name: place for place, one in enumerate(order)}
-    series = tuple(sorted(known.values(), key=lambda one: rank.get(one.name, -1)))
-    return replace(
-        current,
-        layout=replace(current.layout, series=series),
-        parts={**built.parts, **current.parts},
-        states={**built.states, **current.states},
+    order = tuple(each.name for each in settings.layout.series)
+    series = sorted(
+        (*history.current.layout.series, one), key=lambda each: order.index(each.name) if each.name in order else -1
     )
+    return engine.extended(history.current, rows, tuple(series), cutoff=settings.cutoff), since, 1.0
 
 
 def _configured(settings: MonitorSettings, columns: list[str]) -> pa.Table | None:

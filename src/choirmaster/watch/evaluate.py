@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -16,11 +16,12 @@ from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import States
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
-from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value
+from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value, undefined
 from choirmaster.watch.labelled import LABEL_SHARE, label_share
 from choirmaster.watch.versions import version_values
 
 ALL_SERIES = "all"  # features belong to every series
+Refuses = Callable[[StateKey, Metric], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,18 @@ def evaluate_states(
     plan: Plan,
     reference: Reference,
     metrics: dict[str, tuple[Metric, ...]],
+    *,
+    refuses: Refuses = lambda _, __: False,
 ) -> None:
     """Append every value of one window and segment. What nothing was counted for is undefined, not absent.
 
     A segment is not compared with the reference, which is of all rows: a slice differs from the whole without drift.
+    What ``refuses`` says is undefined, because windows were added up that had different references.
     """
     if subject.segment:
         metrics = {kind: tuple(one for one in some if not one.compares) for kind, some in metrics.items()}
     for key in plan.keys(segmented=bool(subject.segment)):
-        for metric, target, value in _values(key, states, reference, metrics):
+        for metric, target, value in _values(key, states, reference, metrics, refuses):
             rows.add(subject, key, target, metric.name, value, reference.id)
     for series, target, name, value in class_means(states, plan, reference, metrics):
         rows.add(subject, StateKey(series, "scores/1"), target, name, value, reference.id)
@@ -120,13 +124,17 @@ def evaluate_states(
 
 
 def _values(
-    key: StateKey, states: States, reference: Reference, metrics: dict[str, tuple[Metric, ...]]
+    key: StateKey, states: States, reference: Reference, metrics: dict[str, tuple[Metric, ...]], refuses: Refuses
 ) -> Iterator[tuple[Metric, str, Value]]:
     state = states.get(key)
     past = reference.states.get(key)
     for metric in metrics.get(key.kind, ()):
         for target in targets(metric, state) if state is not None else ("",):
-            value = evaluate(metric, state, past, target)
+            value = (
+                undefined(Reason.MIXED_REFERENCES, kind=metric.kind)
+                if refuses(key, metric)
+                else evaluate(metric, state, past, target)
+            )
             if value.reason is not Reason.NOT_APPLICABLE:
                 yield metric, key.target or target, value
 

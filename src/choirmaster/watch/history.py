@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from choirmaster.layout import Layout
 from choirmaster.ports import ALWAYS, Epoch, Store
 from choirmaster.states import BY_KIND
 from choirmaster.states.reference import Reference, from_bytes, with_costs
+from choirmaster.times import isoformat
 from choirmaster.values import FUSED
 
 
@@ -119,3 +121,16 @@ def _wider(layout: Layout, other: Layout) -> Layout:
 
 def _both(one: tuple[str, ...], two: object) -> tuple[str, ...]:
     return (*one, *(name for name in two if name not in one))  # type: ignore[attr-defined]  # a list or tuple of names
+
+
+def listing(history: History) -> list[dict[str, Any]]:
+    """Return the epochs as plain data, newest first."""
+    out = []
+    for place, one in enumerate(reversed(history.epochs)):
+        held = history.references.get(one.reference)
+        cutoffs = {series.name: held.cutoff(series.name) for series in held.layout.series} if held else {}
+        since = None if one.since == ALWAYS else isoformat(one.since)
+        out.append({"id": one.reference, "source": one.source, "at": isoformat(one.at), "since": since,
+                    "who": one.who, "current": place == 0, "in_force": held is not None,
+                    "rows": held.rows if held else None, "cutoffs": cutoffs})  # fmt: skip
+    return out

@@ -6,22 +6,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from choirmaster.errors import NotFound
 from choirmaster.layout import Task
 from choirmaster.metrics import BY_NAME
-from choirmaster.ports import ALWAYS, StatePack, Store, ValueQuery
+from choirmaster.ports import Measures, StatePack, Store, ValueQuery
+from choirmaster.records import VALUE_SCHEMA
 from choirmaster.states.histogram import reference_histogram
 from choirmaster.states.keys import StateKey
 from choirmaster.states.reference import Reference
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
-from choirmaster.watch.history import History, history_of
+from choirmaster.watch.history import History, history_of, listing
 from choirmaster.watch.judge import baselines
-from choirmaster.watch.labelled import counted
-from choirmaster.watch.rollup import feature_metric, merged, month_of, read_metric, shares, value_fields
+from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
 from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
+from choirmaster.watch.spans import Spans
 
 HEADLINES = {
     Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
@@ -29,12 +32,6 @@ HEADLINES = {
     Task.REGRESSION: ("mae", "rmse", "bias", "r2", "label_share"),
     Task.QUANTILE: ("wis", "pinball", "interval_coverage", "crossing_rate", "label_share"),
 }
-COUNTING = (
-    "confusion/1",
-    "losses/1",
-    "histogram/1",
-    "quantiles/1",
-)  # they know how many rows have a label
 
 
 class Queries(SliceQueries):
@@ -45,10 +42,12 @@ class Queries(SliceQueries):
     store : Store
     settings : sequence of MonitorSettings
         The ensembles that are configured.
+    engine : Measures, optional
+        Measures rows again for values as known at another time.
     """
 
-    def __init__(self, store: Store, settings: Iterable[MonitorSettings]) -> None:
-        self.store = store
+    def __init__(self, store: Store, settings: Iterable[MonitorSettings], engine: Measures | None = None) -> None:
+        self.store, self.engine = store, engine
         self.settings = {one.name: one for one in settings}
         self._histories: dict[str, History] = {}
         self._months: dict[tuple[str, str], tuple[object, dict[str, Any]]] = {}  # the latest of each, and of what
@@ -127,19 +126,32 @@ class Queries(SliceQueries):
         version: Names = "*",
         start: Moment = None,
         end: Moment = None,
+        window: str = "",
+        as_of: Moment = None,
     ) -> list[dict[str, Any]]:
         """Return tidy rows (D2), times as ISO 8601 texts; segment ``*`` means every one.
 
-        Version ``*`` is all versions of a member together, '' each that has values of its own.
+        Version ``*`` is all versions of a member together, '' each that has values of its own. ``window`` (1w, 1mo,
+        all) adds stored states up; ``as_of`` counts the labels known at an instant.
         """
         segments = None if segment == "*" else (segment,)
         names = self._asked(ensemble)
         rows = [
             row for name in names
-            for row in self._tidy(ValueQuery(name, instant(start), instant(end), listed(series), segments,
-                                             listed(feature), listed(metric), listed(version) or None))
+            for row in self._rows(self.values(ValueQuery(name, instant(start), instant(end), listed(series), segments,
+                                                         listed(feature), listed(metric), listed(version) or None),
+                                              window, instant(as_of)))
         ]  # fmt: skip
         return [row for row in rows if row["target"] == target] if target else rows
+
+    def values(self, query: ValueQuery, window: str = "", as_of: int | None = None) -> pa.Table:
+        """Return values of one ensemble in the order of D2: stored ones, over longer windows, or as known then."""
+        if not window and as_of is None:
+            return self.store.values(query)
+        settings, history = self._known(query.ensemble), self.history(query.ensemble)
+        if history is None:
+            return VALUE_SCHEMA.empty_table()
+        return Spans(self.store, self.engine, settings, history).values(query, window, as_of)
 
     def series(
         self, ensemble: str, metric: str, *, segment: str = "", start: Moment = None, end: Moment = None
@@ -260,27 +272,9 @@ class Queries(SliceQueries):
             return []
         mark = self.store.watermark(ensemble) or 0
         return [
-            self._month(settings, history, month, packs) | self._unlabelled(settings, history, packs, mark)
+            self._month(settings, history, month, packs) | label_counts(settings, history, packs, mark)
             for month, packs in sorted(by_month.items())
         ]
-
-    def _unlabelled(
-        self, settings: MonitorSettings, history: History, packs: list[StatePack], mark: int
-    ) -> dict[str, int]:
-        """Count rows and labels; of rows without one those old enough to be absent for good, and those still expected.
-
-        Counts of windows add up whatever references they were measured with.
-        """
-        old = {True: 0, False: 0}
-        n = known = 0
-        leading = history.current.layout.series[-1].name
-        patience = settings.absent_after or settings.labels_expected
-        for one in packs:
-            states = merged([one], history, lambda key: key.series == leading and key.kind in COUNTING).states
-            rows, labelled = counted(states, leading)
-            n, known = n + rows, known + labelled
-            old[one.window.end + patience <= mark] += rows - labelled
-        return {"n": n, "labelled": known, "unlabelled": n - known, "absent": old[True], "pending": old[False]}
 
     def _month(self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack]) -> dict[str, Any]:
         key, stand = (settings.name, month), (len(packs), sum(one.revision for one in packs))
@@ -321,18 +315,8 @@ class Queries(SliceQueries):
 
     def references(self, ensemble: str = "", *, limit: int = 10_000) -> list[dict[str, Any]]:
         """Return the references of each ensemble, newest first: from when on each holds, and who set it."""
-        out: list[dict[str, Any]] = []
-        for name in self._asked(ensemble):
-            history = self.history(name)
-            for place, one in enumerate(reversed(history.epochs) if history else ()):
-                held = history.references.get(one.reference) if history else None
-                out.append({"ensemble": name, "id": one.reference, "source": one.source, "at": isoformat(one.at),
-                            "since": None if one.since == ALWAYS else isoformat(one.since), "who": one.who,
-                            "current": place == 0, "in_force": held is not None,
-                            "rows": held.rows if held else None,
-                            "cutoffs": {series.name: held.cutoff(series.name) for series in held.layout.series}
-                            if held else {}})  # fmt: skip
-        return out[:limit]
+        held = [(name, self.history(name)) for name in self._asked(ensemble)]
+        return [{"ensemble": name} | one for name, history in held if history for one in listing(history)][:limit]
 
     def weights(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
         """Return the fusion weights of each ensemble."""
@@ -380,7 +364,10 @@ class Queries(SliceQueries):
                 and (last is None or one.window.start < last)]  # fmt: skip
 
     def _tidy(self, query: ValueQuery) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.store.values(query).to_pylist()
+        return self._rows(self.store.values(query))
+
+    def _rows(self, table: pa.Table) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = table.to_pylist()
         for row in rows:
             for name in ("window_start", "window_end"):
                 row[name] = isoformat(to_micros(row[name]))

@@ -20,7 +20,8 @@ from choirmaster.states.reference import Reference
 from choirmaster.times import Grain, from_micros, zone_info
 from choirmaster.values import Reason, Value, undefined
 from choirmaster.watch.history import History
-from choirmaster.watch.labelled import LABEL_SHARE, label_share
+from choirmaster.watch.labelled import LABEL_SHARE, counted, label_share
+from choirmaster.watch.settings import MonitorSettings
 
 
 @dataclass
@@ -92,6 +93,27 @@ def merged(packs: Iterable[StatePack], history: History, keep: Keep) -> Sum:
             parts[reference.id] = {key: part for key, part in whole.items() if keep(key)}
         out.add(unpack(one.payload, parts[reference.id], BY_KIND, versions=False), reference, one.revision)
     return out
+
+
+# kinds of states that know how many rows have a label
+COUNTING = ("confusion/1", "losses/1", "histogram/1", "quantiles/1")
+
+
+def label_counts(settings: MonitorSettings, history: History, packs: list[StatePack], mark: int) -> dict[str, int]:
+    """Count rows and labels; of rows without one those old enough to be absent for good, and those still expected.
+
+    Counts of windows add up whatever references they were measured with.
+    """
+    old = {True: 0, False: 0}
+    n = known = 0
+    leading = history.current.layout.series[-1].name
+    patience = settings.absent_after or settings.labels_expected
+    for one in packs:
+        states = merged([one], history, lambda key: key.series == leading and key.kind in COUNTING).states
+        rows, labelled = counted(states, leading)
+        n, known = n + rows, known + labelled
+        old[one.window.end + patience <= mark] += rows - labelled
+    return {"n": n, "labelled": known, "unlabelled": n - known, "absent": old[True], "pending": old[False]}
 
 
 def month_of(start: int, grain: Grain) -> str:

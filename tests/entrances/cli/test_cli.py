@@ -162,6 +162,8 @@ def test_monitor_a_file_for_machines(capsys):
         (["report", "e", "--out", "x.pdf"], "report", {"ensemble": "e", "out": Path("x.pdf"), "start": None}),
         (["alerts", "list", "e", "--state", "all"], "alerts", {"ensemble": "e", "state": "all"}),
         (["reference", "list", "e"], "references", {"ensemble": "e"}),
+        (["reference", "set", "e", "--from-window", "2013-03-01..2013-03-15"], "set_reference",
+         {"ensemble": "e", "window": "2013-03-01..2013-03-15", "file": None, "first": None}),
         (["reference", "show", "e", "r"], "reference", {"ensemble": "e", "reference": "r"}),
         (["warm"], "warm", {}),
     ],

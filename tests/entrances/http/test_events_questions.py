@@ -60,6 +60,8 @@ def test_questions_are_handed_on_with_their_filters():
     assert queries.asked[-2] == ("alerts", {"ensemble": "delays", "state": "firing", "limit": 5})
     assert queries.asked[-1] == ("metrics", {"ensemble": "delays", "series": "fused", "metric": "brier",
                                              "segment": "carrier=AA", "start": 1_000_000})  # fmt: skip
+    ask.get("/api/metrics?window=1w&as_of=1970-01-02T00:00:00Z")
+    assert queries.asked[-1] == ("metrics", {"window": "1w", "as_of": 86_400_000_000})
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=99999", "zz=1", "limit=1&ensemblee=a"])
