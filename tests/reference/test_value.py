@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from choirmaster.metrics import BY_NAME, evaluate, targets
+from choirmaster.metrics.ranked import ranked_rows
 from choirmaster.states import Confusion, Scores
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.scores import score_part
@@ -199,6 +200,8 @@ def test_reasons_of_a_review_of_value() -> None:
         state.update(np.array(p), np.array(y, np.int64), np.array(v))
         return evaluate(BY_NAME["value_recall_at_review_10pct"], state).reason
 
+    rows = ranked_rows(np.array([0, 1]), np.array([0.2, 0.4]))
+    assert BY_NAME["value_recall_at_review_1pct"].value(rows).reason is Reason.NOT_APPLICABLE
     assert read_off([], [], [], None) is Reason.NOT_APPLICABLE
     assert read_off([], [], []) is Reason.NO_ROWS
     assert read_off([0.5], [2], [1.0]) is Reason.NO_LABELS

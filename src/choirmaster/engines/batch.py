@@ -23,6 +23,7 @@ from choirmaster.states.quantiles import sum_quantiles
 from choirmaster.states.scores import score_worth
 
 NO_SUMS = np.empty((1, 0), np.int64)
+NO_VALUE = np.empty(0)
 Counted = tuple[StateKey, Ints, Ints]  # key, counts (groups, cells), unit sums (groups, sums)
 
 
@@ -46,7 +47,9 @@ class BatchColumns:
         return self.once("labels", "", lambda: col.label_codes(self.batch, self.plan.layout, self.label))  # type: ignore[no-any-return]  # kept as Any
 
     def values(self) -> Floats:
-        """The declared value (money) of each row; NaN where there is none."""
+        """The declared value (money) of each row, NaN where there is none; empty where none is declared."""
+        if not self.plan.layout.value:
+            return NO_VALUE
         return self.once("floats", "value", lambda: col.floats(self.batch, "value"))  # type: ignore[no-any-return]  # kept as Any
 
     def answers(self, series: SeriesSpec) -> Any:

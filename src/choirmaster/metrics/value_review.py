@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
-from choirmaster.metrics.ranked import PER_MILLE, amount_above, no_positives, ranked, top
+from choirmaster.metrics.ranked import PER_MILLE, Ranked, amount_above, no_positives, ranked, top
 from choirmaster.states.scores import POSITIVE, Scores
 from choirmaster.values import Kind, Reason, Value, undefined
 
 RATES = {"1pct": 10, "5pct": 50, "10pct": 100}  # in parts of a thousand
 
 
-def value_recall_at_review(state: Scores, per_mille: int) -> Value:
+def value_recall_at_review(state: Scores | Ranked, per_mille: int) -> Value:
     """Share of the positives' value that is among the rows with the highest scores.
 
     Definition   V_h / V_m: the value of the positives among the q n rows with the highest scores over that of all
@@ -29,6 +29,8 @@ def value_recall_at_review(state: Scores, per_mille: int) -> Value:
     State        scores/1
     Source       the usual reading of recall at k, each row counting as much as its value
     """
+    if isinstance(state, Ranked):
+        return undefined(Reason.NOT_APPLICABLE, kind=Kind.REALIZED, detail="ranked rows come without their value")
     if not state.valued:
         return undefined(Reason.NOT_APPLICABLE, kind=Kind.REALIZED, detail="no value column is declared")
     counts = ranked(state)
@@ -51,7 +53,7 @@ def value_recall_at_review(state: Scores, per_mille: int) -> Value:
     return Value(share, resolution=found.resolution / whole, n=n, kind=Kind.REALIZED)
 
 
-def _at(per_mille: int) -> Callable[[Scores], Value]:
+def _at(per_mille: int) -> Callable[[Scores | Ranked], Value]:
     return lambda state: value_recall_at_review(state, per_mille)
 
 
