@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from choirmaster.kernels.answers import MAX_UNITS, in_range, place, usable
+from choirmaster.kernels.answers import MAX_UNITS, place
 
 
 def error_products(
@@ -31,109 +31,104 @@ def error_products(
     m, w = p.shape[1], p.shape[2]
     linear = 1 if w == 1 else 0
     kept = len(masks)
+    last = max(1.0, w - 1.0)
     here = np.empty(m, np.int64)
     e = np.empty((m, w))
-    units = np.empty(m + m * (m + 1) // 2 + 1)
+    total = np.empty(w)
+    units = np.empty(m + m * (m + 1) // 2 + 2 + m)
+    known_mask, known_slot = 0, -1
     for i in range(p.shape[0]):
         g = group[i]
         if g < 0:
             continue
         label = y[i]
-        known = label - label == 0.0 and not (bounded and (label < 0.0 or label > max(1.0, w - 1.0)))
-        if not known or (w > 1 and label != np.floor(label)):
+        if label - label != 0.0 or (bounded and not 0.0 <= label <= last) or (w > 1 and label != np.floor(label)):
             counts[g, 0] += 1
             continue
         mask = 0
         k = 0
         for j in range(m):
-            if usable(p, i, j, bounded):
+            fine = True
+            for c in range(w):
+                v = p[i, j, c]
+                fine = fine and v - v == 0.0 and not (bounded and (v < 0.0 or v > 1.0))
+                e[k, c] = v - (label if w == 1 else (1.0 if c == label else 0.0))
+            if fine:
                 mask |= 1 << j
                 here[k] = j
-                for c in range(w):
-                    hit = label if w == 1 else (1.0 if c == label else 0.0)
-                    e[k, c] = p[i, j, c] - hit
                 k += 1
         if k == 0:
             counts[g, 1] += 1
             continue
-        slot = place(mask, masks)
+        if mask != known_mask:
+            known_mask, known_slot = mask, place(mask, masks)
+        slot = known_slot
         cell = 2 + 3 * (slot if slot >= 0 else kept)
         counts[g, cell] += 1
         at = 0
+        fine = True
         for a in range(k * linear):
             units[at] = e[a, 0] * per_unit[0]
+            fine = fine and abs(units[at]) <= MAX_UNITS
             at += 1
+        own = 0.0
         for a in range(k):
             for b in range(a, k):
                 product = 0.0
                 for c in range(w):
                     product += e[a, c] * e[b, c]
+                own += product if a == b else 0.0
                 units[at] = product * per_unit[1]
+                fine = fine and abs(units[at]) <= MAX_UNITS
                 at += 1
         square = 0.0
         for c in range(w):
-            hit = label if w == 1 else (1.0 if c == label else 0.0)
-            square += (prior[c] - hit) * (prior[c] - hit)
+            away = prior[c] - (label if w == 1 else (1.0 if c == label else 0.0))
+            square += away * away
         units[at] = square * per_unit[1]
+        fine = fine and abs(units[at]) <= MAX_UNITS
         at += 1
-        if not in_range(units, at):
+        if not fine:
             counts[g, cell + 1] += 1
             continue
-        if slot >= 0:
-            start = starts[slot]
-            for s in range(at):
-                sums[g, start + s] += int(np.rint(units[s]))
-            if k > 1:
-                loss_changes(e, k, w, per_unit[2], g, cell + 2, start + at, units, counts, sums)
+        if slot < 0:
+            start = starts[kept]
+            for a in range(k * linear):
+                sums[g, start + here[a]] += int(np.rint(units[a]))
+            at = k * linear
+            for a in range(k):
+                for b in range(a, k):
+                    one, two = here[a], here[b]
+                    pair = one * m - one * (one - 1) // 2 + two - one
+                    counts[g, cell + 2 + pair] += 1
+                    sums[g, start + m * linear + pair] += int(np.rint(units[at]))
+                    at += 1
             continue
-        start = starts[kept]
-        for a in range(k * linear):
-            sums[g, start + here[a]] += int(np.rint(units[a]))
-        at = k * linear
-        for a in range(k):
-            for b in range(a, k):
-                one, two = here[a], here[b]
-                pair = one * m - one * (one - 1) // 2 + two - one
-                counts[g, cell + 2 + pair] += 1
-                sums[g, start + m * linear + pair] += int(np.rint(units[at]))
-                at += 1
-
-
-def loss_changes(
-    e: NDArray[np.float64],
-    k: int,
-    w: int,
-    per_square: float,
-    g: int,
-    clipped: int,
-    start: int,
-    units: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    sums: NDArray[np.int64],
-) -> None:
-    """Add the square of the row's diversity, and of the change of its loss when one of its members is left out."""
-    loss, own = 0.0, 0.0
-    for c in range(w):
-        total = 0.0
-        for a in range(k):
-            total += e[a, c]
-            own += e[a, c] * e[a, c]
-        loss += (total / k) * (total / k)
-    diversity = own / k - loss
-    units[0] = diversity * diversity * per_square
-    for a in range(k):
-        without = 0.0
+        start = starts[slot]
+        for s in range(at):
+            sums[g, start + s] += int(np.rint(units[s]))
+        if k == 1:
+            continue
+        loss = 0.0
         for c in range(w):
-            rest = 0.0
-            for b in range(k):
-                rest += e[b, c] if b != a else 0.0
-            without += (rest / (k - 1)) * (rest / (k - 1))
-        units[1 + a] = (without - loss) * (without - loss) * per_square
-    if not in_range(units, k + 1):
-        counts[g, clipped] += 1
-        return
-    for s in range(k + 1):
-        sums[g, start + s] += int(np.rint(units[s]))
+            total[c] = 0.0
+            for a in range(k):
+                total[c] += e[a, c]
+            loss += (total[c] / k) * (total[c] / k)
+        units[0] = (own / k - loss) * (own / k - loss) * per_unit[2]
+        fine = abs(units[0]) <= MAX_UNITS
+        for a in range(k):
+            without = 0.0
+            for c in range(w):
+                rest = (total[c] - e[a, c]) / (k - 1)
+                without += rest * rest
+            units[1 + a] = (without - loss) * (without - loss) * per_unit[2]
+            fine = fine and abs(units[1 + a]) <= MAX_UNITS
+        if not fine:
+            counts[g, cell + 2] += 1
+            continue
+        for s in range(k + 1):
+            sums[g, start + at + s] += int(np.rint(units[s]))
 
 
 def spread(
@@ -157,7 +152,11 @@ def spread(
             continue
         k = 0
         for j in range(m):
-            if usable(p, i, j, bounded):
+            fine = True
+            for c in range(w):
+                v = p[i, j, c]
+                fine = fine and v - v == 0.0 and not (bounded and (v < 0.0 or v > 1.0))
+            if fine:
                 here[k] = j
                 k += 1
         if k < 2:

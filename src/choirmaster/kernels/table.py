@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from choirmaster.kernels.answers import in_range, place, usable
-from choirmaster.kernels.errors import error_products, loss_changes, spread
+from choirmaster.kernels.answers import place
+from choirmaster.kernels.errors import error_products, spread
 from choirmaster.kernels.locate import cell, locate
 from choirmaster.kernels.log import natural_log
 from choirmaster.kernels.losses import add_units, class_losses, number_losses
@@ -50,5 +50,5 @@ PLAIN = Kernels(
     value_sums,
 )
 HELPERS: tuple[Callable[..., object], ...] = (  # compiled into their callers, each before those that call it
-    cell, locate, natural_log, add_units, add_pair, usable, in_range, place, loss_changes,
+    cell, locate, natural_log, add_units, add_pair, place,
 )  # fmt: skip
