@@ -19,13 +19,13 @@ States = dict[StateKey, State]
 
 ALL_VERSIONS, OTHER_VERSION = "*", "%other"
 MAX_VERSIONS = 8
-VERSIONED = ("confusion/1", "scores/1", "losses/1", "histogram/1")
+UNVERSIONED = ("calls/1",)  # answers that did not come have a place there, and no version to speak of
 ONLY = "version"  # kind of an entry that names the one version of a series, and holds no state
 
 
 def versioned(keys: Iterable[StateKey], series: str) -> tuple[StateKey, ...]:
     """Return the keys of a series that are kept for each version too."""
-    return tuple(key for key in keys if key.series == series and key.kind in VERSIONED)
+    return tuple(key for key in keys if key.series == series and key.kind not in UNVERSIONED)
 
 
 def whole(key: StateKey) -> StateKey:

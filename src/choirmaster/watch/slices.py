@@ -19,7 +19,8 @@ from choirmaster.states.pack import States
 from choirmaster.states.scores import Scores
 from choirmaster.values import Value
 
-KEPT = ("confusion/1", "scores/1", "losses/1")
+KEPT = ("confusion/1", "scores/1", "losses/1", "quantiles/1")
+USUAL = {"losses/1": "log_loss", "confusion/1": "accuracy", "quantiles/1": "pinball"}
 
 
 def kept(key: StateKey, series: str = "") -> bool:
@@ -42,7 +43,7 @@ def weakest_segments(
         States of each declared segment and cell of a cross. Where no segment is declared there is none to look at:
         slices of single features are not counted.
     metric : str
-        A quality metric; log loss, accuracy or the mean absolute error by default, whichever the series has.
+        A quality metric; log loss, accuracy, the mean absolute error or pinball loss by default, as the series has it.
     series : str
         The fused answer by default, or the only one there is.
     target : str
@@ -109,7 +110,8 @@ def known_series(layout: Layout, series: str) -> str:
 
 def _metric(layout: Layout, series: str, whole: States, name: str) -> Metric:
     kinds = {key.kind for key in whole if key.series == series}
-    usual = "mae" if layout.task is Task.REGRESSION else "log_loss" if "losses/1" in kinds else "accuracy"
+    usual = next((one for kind, one in USUAL.items() if kind in kinds), "accuracy")
+    usual = "mae" if layout.task is Task.REGRESSION else usual
     able = [one.name for one in BY_NAME.values() if one.needs in KEPT and layout.task in one.tasks
             and one.family == QUALITY and one.better != "none"]  # fmt: skip
     if name and name not in able:
