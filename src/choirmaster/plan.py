@@ -13,7 +13,7 @@ from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 
-LABELLED = ("confusion/1", "scores/1", "losses/1", "quantiles/1", "errors/1", "agreement/1")
+LABELLED = ("confusion/1", "scores/1", "losses/1", "quantiles/1", "label_sets/1", "errors/1", "agreement/1")
 TOGETHER = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 
 
@@ -78,6 +78,10 @@ def middle(layout: Layout) -> str:
 def _series_keys(layout: Layout, one: SeriesSpec) -> list[StateKey]:
     if layout.task is Task.QUANTILE:
         return [StateKey(one.name, "quantiles/1"), StateKey(one.name, "histogram/1", target=middle(layout))]
+    if layout.task is Task.MULTILABEL:
+        kinds = ("confusion/1", "losses/1", "scores/1")
+        each = [StateKey(one.name, kind, target=target) for kind in kinds for target in layout.classes]
+        return [*each, StateKey(one.name, "label_sets/1")]
     if not layout.task.classifies:
         return [StateKey(one.name, "losses/1"), StateKey(one.name, "histogram/1")]
     if one.output is Output.CLASS:

@@ -391,3 +391,6 @@ def _check_alike(schema: Schema) -> None:
         if set(one.columns) != set(first):
             raise SchemaError(f"every series needs a column for each {what}", where=where, expected=", ".join(first),
                               got=", ".join(one.columns))  # fmt: skip
+    if schema.labels and first and set(schema.labels) != set(first):
+        raise SchemaError("the label needs a column for each class", where="$.label", expected=", ".join(first),
+                          got=", ".join(schema.labels))  # fmt: skip

@@ -16,6 +16,7 @@ from choirmaster.states import (
     Confusion,
     ErrorProducts,
     Histogram,
+    LabelSets,
     Losses,
     Moments,
     Quantiles,
@@ -29,6 +30,7 @@ from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import CategoryPart, NumericPart
 from choirmaster.states.keys import StateKey
+from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.pack import pack, unpack
@@ -203,6 +205,18 @@ def test_quantiles() -> None:
     assert data[:20] == b"CMS1" + bytes.fromhex("0b 16 0a 0a") + b"quantiles/1" + part_id("quantiles/1", payload)[:1]
     assert part.id == part_id("quantiles/1", payload).hex()
     assert Quantiles.from_bytes(data, part) == state
+
+
+def test_sets_of_labels() -> None:
+    part = LabelSetPart(("a", "b"), (0.5, 0.25))
+    payload = b"\x01\0\0\0a" + b"\x01\0\0\0b" + struct.pack("<2d", 0.5, 0.25)
+    state = LabelSets.zero(part)
+    state.update(
+        np.array([[0.5, 0.2], [0.4, 0.3], [np.nan, 0.0], [0.1, 0.1]]), np.array([[1, 0], [1, 1], [0, 0], [2, 2]])
+    )
+    # One row with none wrong, one with one wrong, one without an answer, one without a label: cells 0, 1, 3, 4.
+    expected = state_bytes("label_sets/1", "0c 05 00 04", part_id("label_sets/1", payload), "01 01 02 01  02 02 02 02")
+    check(state, part, expected)
 
 
 def test_calls() -> None:

@@ -16,6 +16,7 @@ from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part
+from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.quantiles import QuantilePart
@@ -40,6 +41,7 @@ class Case:
     row: st.SearchStrategy[Row]
     dtypes: tuple[Any, ...]
     kernels: bool = False  # whether ``update`` takes kernels
+    wide_labels: bool = False  # the other entries are one column as well
     wide: int = 0  # the first so many entries of a row are one (n, wide) column
 
     def columns(self, rows: list[Row]) -> list[np.ndarray]:
@@ -47,7 +49,8 @@ class Case:
         columns = [np.array([row[i] for row in rows], dtype) for i, dtype in enumerate(self.dtypes)]
         if self.wide:
             block = np.stack(columns[: self.wide], axis=1)
-            return [block, *columns[self.wide :]]
+            rest = columns[self.wide :]
+            return [block, np.stack(rest, axis=1)] if self.wide_labels else [block, *rest]
         return columns
 
     def state(self, rows: list[Row], kernels: Kernels = PLAIN) -> State:
@@ -89,6 +92,8 @@ CASES = (
     Case("relative losses", number_part(X), _row(number, number), (F, F), kernels=True),
     Case("quantiles", QuantilePart(("0.1", "0.5", "0.9"), 3), _row(number, number, number, number), (F, F, F, F),
          kernels=True, wide=3),
+    Case("sets of labels", LabelSetPart(("a", "b"), (0.5, 0.25)), _row(chance, chance, LABEL, LABEL),
+         (F, F, WHOLE, WHOLE), wide=2, wide_labels=True),
     Case("calls", CALLS, _row(st.integers(0, 5), st.integers(-1, 1 << 45), st.integers(0, 1)), (WHOLE, WHOLE, WHOLE)),
     Case("errors of two classes", ErrorPart(THREE, 1, 0, ALL_MASKS, (0.25,)), _row(chance, chance, chance, index),
          (F, F, F, F), kernels=True, wide=3),

@@ -74,7 +74,7 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
     metric = BY_NAME.get(name)
     if metric is not None and metric.needs == "scores/1" and metric.family == QUALITY:
         return _quality(metric, frame, slot, series, target)
-    classes = score_targets(frame.layout) if frame.layout.task.classifies else ()
+    classes = score_targets(frame.layout) if frame.layout.task.has_classes else ()
     if name == "score_ks" and past is not None and (target in classes or len(classes) == 1):
         return exact.ks(frame.scores(series, target)[0][chosen], past.scores(series, target)[0])
     if name == "ks" and past is not None and series == ALL_SERIES:

@@ -18,6 +18,7 @@ from choirmaster.states.calls import count_calls
 from choirmaster.states.confusion import count_worth
 from choirmaster.states.histogram import CategoryPart, count_codes, count_numeric
 from choirmaster.states.keys import StateKey
+from choirmaster.states.label_sets import NO_LABEL, count_sets
 from choirmaster.states.losses import sum_losses
 from choirmaster.states.quantiles import sum_quantiles
 from choirmaster.states.scores import score_worth
@@ -89,6 +90,9 @@ def _feature(source: BatchColumns, key: StateKey, group: Ints, groups: int, kern
 def _confusion(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
     part: Any = source.plan.parts[key]
     series = source.series[key.series]
+    if key.target:
+        y, p = _of_class(source, key)
+        return count_worth(part, np.where(y == NO_LABEL, 3, y), part.decide(p), source.values(), group, groups, kernels)
     said = source.once("decided", key.series, lambda: col.decided(source.batch, source.plan.layout, series, part))
     return count_worth(part, source.labels(), said, source.values(), group, groups, kernels)
 
@@ -108,8 +112,24 @@ def _losses(source: BatchColumns, key: StateKey, group: Ints, groups: int, kerne
     if part.numbers:
         y = source.once("numbers", "", lambda: col.floats(source.batch, source.label))
         return sum_losses(part, np.ascontiguousarray(answer[:, 0]), y, group, groups, kernels)
+    if key.target:
+        y, p = _of_class(source, key)
+        return sum_losses(part, p, np.where(y == NO_LABEL, -1, y), group, groups, kernels)
     y = source.once("binary", "", lambda: col.binary_labels(source.labels(), source.plan.layout))
     return sum_losses(part, answer, y, group, groups, kernels)
+
+
+def _of_class(source: BatchColumns, key: StateKey) -> tuple[Ints, Floats]:
+    """Return labels (1, 0, 2 for none) and (n, 1) probabilities of one class of a multilabel task."""
+    layout = source.plan.layout
+    y = source.once("rest", key.target, lambda: col.one_against_rest(source.labels(), layout, key.target))
+    return y, col.of_target(source.answers(source.series[key.series]), layout, key.target)[:, None]
+
+
+def _label_sets(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    answer = source.answers(source.series[key.series])
+    return count_sets(part, answer, source.labels(), group, groups), NO_SUMS.repeat(groups, axis=0)
 
 
 def _quantiles(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
@@ -132,5 +152,5 @@ def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, 
 _FEED: dict[str, Callable[[BatchColumns, StateKey, Ints, int, Kernels], tuple[Ints, Ints]]] = {
     "confusion/1": _confusion, "scores/1": _scores, "losses/1": _losses, "calls/1": _calls, "histogram/1": _predictions,
     "errors/1": feed_errors, "agreement/1": feed_agreement, "spread/1": feed_spread,
-    "quantiles/1": _quantiles,
+    "quantiles/1": _quantiles, "label_sets/1": _label_sets,
 }  # fmt: skip

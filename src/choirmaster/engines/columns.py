@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from choirmaster.schema import STATUSES, Layout, Output, SeriesSpec, Task, class_text, series_prefix
+from choirmaster.schema import STATUSES, Layout, Output, SeriesSpec, Task, class_text, label_names, series_prefix
 from choirmaster.states.base import Floats, Ints
 
 
@@ -62,9 +62,24 @@ def micros(batch: pa.RecordBatch, name: str = "time") -> Ints:
 
 
 def label_codes(batch: pa.RecordBatch, layout: Layout, name: str = "label") -> Ints:
-    """Return class indices of the labels: K for an unknown class, K + 1 for none."""
+    """Return class indices of the labels: K for an unknown class, K + 1 for none; of a multilabel task see below."""
     k = len(layout.classes)
+    if layout.task is Task.MULTILABEL:
+        return label_bits(batch, layout, name)
     return codes(batch, name, layout.classes, unseen=k, missing=k + 1)
+
+
+def label_bits(batch: pa.RecordBatch, layout: Layout, name: str) -> Ints:
+    """Return (n, K): 1 for each class among the labels of a row, 0 for the others, 2 where there is no label."""
+    k = len(layout.classes)
+    if not has(batch, name):
+        return np.full((batch.num_rows, k), 2, np.int64)
+    column = as_texts(batch.column(name))
+    found = [None if text is None else label_names(text) for text in column.dictionary.to_pylist()]
+    bits = [[2] * k if names is None else [int(one in names) for one in layout.classes] for names in (*found, None)]
+    indices = column.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
+    out: Ints = np.array(bits, np.int64)[indices]
+    return out
 
 
 def of_target(numbers: Floats, layout: Layout, target: str) -> Floats:
@@ -88,7 +103,9 @@ def decided(batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, part: Any
 
 
 def one_against_rest(labels: Ints, layout: Layout, target: str) -> Ints:
-    """Return 1 where the label is ``target``, 0 where it is another known class, 2 where there is none."""
+    """Return 1 where the label is (or holds) ``target``, 0 where it is another known class, 2 where there is none."""
+    if layout.task is Task.MULTILABEL:
+        return np.ascontiguousarray(labels[:, layout.classes.index(target)])
     k = len(layout.classes)
     hit = layout.classes.index(target)
     return np.where(labels >= k, 2, (labels == hit).astype(np.int64)).astype(np.int64)

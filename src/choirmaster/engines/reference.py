@@ -26,6 +26,7 @@ from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.cutoff import best_f1
 from choirmaster.states.histogram import NumericPart, category_part, numeric_part
 from choirmaster.states.keys import ENSEMBLE, StateKey
+from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.quantiles import QuantilePart
@@ -37,6 +38,7 @@ MAX_CATEGORIES = 10_000
 DEFAULT_CUTOFF = 0.5
 VALUE_EXPONENT = 24  # of a value the reference does not know: up to 67 million, to the 65,536th part of one
 AUTO = "auto"
+YES_OR_NO = ("0", "1")
 Cutoffs = float | str | Mapping[str, float | str] | None  # of all series, or by series; "*" stands for the others
 
 
@@ -68,7 +70,7 @@ def build_reference(
         So many cells of each cross are kept apart, the most frequent ones; the rest count in its ``%other``.
     """
     batch = _one_batch(table)
-    labels = col.label_codes(batch, layout) if layout.task.classifies else np.empty(0, np.int64)
+    labels = col.label_codes(batch, layout) if layout.task.has_classes else np.empty(0, np.int64)
     parts: dict[StateKey, Part] = {}
     subjects: dict[tuple[str, str], list[StateKey]] = {}
     together = [key for key in wanted(layout) if key.series == ENSEMBLE]  # their parts follow from the members' parts
@@ -131,10 +133,14 @@ def _part(
     if key.kind == "scores/1":
         return _score_part(batch, layout, series, key.target, labels, cutoff)
     if key.kind == "confusion/1":
+        if key.target:
+            return _class_part(batch, layout, series, key.target, labels, cutoff)
         return _confusion_part(batch, layout, series, labels, cutoff)
     if key.kind == "histogram/1":
         return numeric_part(col.of_target(col.answers(batch, layout, series), layout, key.target), exact=exact)
-    if layout.task.classifies:
+    if key.kind == "label_sets/1":
+        return _label_set_part(layout, key.series, parts)
+    if layout.task.has_classes:
         return LossPart(numbers=False)
     labelled = col.floats(batch, "label")
     if not np.isfinite(labelled).any():  # labels come later: the answers are of their size
@@ -162,8 +168,8 @@ def _score_part(
 ) -> ScorePart:
     p = col.answers(batch, layout, series)
     column = col.of_target(p, layout, target)
-    declared = _declared(series.name, cutoff)
-    cutoffs = () if declared is None else (declared,)
+    wish = _wish(series.name, cutoff, target if layout.task is Task.MULTILABEL else "")
+    cutoffs = () if wish is None or wish == AUTO else (float(wish),)
     return score_part(column, col.one_against_rest(labels, layout, target), cutoffs, _value_exponent(batch, layout))
 
 
@@ -182,6 +188,23 @@ def _confusion_part(
     return ConfusionPart(layout.classes, positive, cut, value, layout.costs)
 
 
+def _class_part(
+    batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, target: str, labels: Ints, cutoff: Cutoffs
+) -> ConfusionPart:
+    """Return the part of one class of a multilabel task: a question of yes or no with a cutoff of its own."""
+    wish = _wish(series.name, cutoff, target)
+    chosen = None if wish is None or wish == AUTO else float(wish)
+    if wish == AUTO:
+        chosen = best_f1(reference_scores(_score_part(batch, layout, series, target, labels, None)))
+    cut = DEFAULT_CUTOFF if chosen is None else chosen
+    return ConfusionPart(YES_OR_NO, 1, cut, _value_exponent(batch, layout))
+
+
+def _label_set_part(layout: Layout, series: str, parts: Mapping[StateKey, Part]) -> LabelSetPart:
+    found = [parts[StateKey(series, "confusion/1", target=one)] for one in layout.classes]
+    return LabelSetPart(layout.classes, tuple(one.cutoff for one in found if isinstance(one, ConfusionPart)))
+
+
 def _value_exponent(batch: pa.RecordBatch, layout: Layout) -> int | None:
     """Return the scale of the value column, from the reference's usable values; None where none is declared."""
     if not layout.value:
@@ -191,9 +214,9 @@ def _value_exponent(batch: pa.RecordBatch, layout: Layout) -> int | None:
     return scale_exponent(usable) if len(usable) else VALUE_EXPONENT
 
 
-def _wish(series: str, cutoff: Cutoffs) -> float | str | None:
+def _wish(series: str, cutoff: Cutoffs, target: str = "") -> float | str | None:
     if isinstance(cutoff, Mapping):
-        return cutoff.get(series, cutoff.get("*"))
+        return cutoff.get(series, cutoff.get(target, cutoff.get("*")))
     return cutoff
 
 

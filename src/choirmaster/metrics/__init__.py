@@ -21,6 +21,7 @@ from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
 from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
 from choirmaster.metrics.jaccard import JACCARD
+from choirmaster.metrics.label_sets import HAMMING_LOSS, SUBSET_ACCURACY
 from choirmaster.metrics.latency import LATENCY_P50, LATENCY_P90, LATENCY_P99
 from choirmaster.metrics.losses import BRIER, LOG_LOSS
 from choirmaster.metrics.mcc import KAPPA, MCC
@@ -104,6 +105,8 @@ METRICS: tuple[Metric, ...] = (
     SMAPE,
     MSLE,
     RMSLE,
+    SUBSET_ACCURACY,
+    HAMMING_LOSS,
     PINBALL,
     WIS,
     INTERVAL_COVERAGE,

@@ -14,7 +14,7 @@ from choirmaster.values import Kind, Reason, Value, undefined
 
 QUALITY, DRIFT, DATA_QUALITY, LATENCY = "quality", "drift", "data_quality", "latency"
 FAMILIES = (QUALITY, DRIFT, DATA_QUALITY, LATENCY)
-CLASSES = (Task.BINARY, Task.MULTICLASS)
+CLASSES = (Task.BINARY, Task.MULTICLASS, Task.MULTILABEL)
 EVERY = tuple(Task)
 NUMBERS = (Task.REGRESSION,)
 MACRO = "macro"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from choirmaster.metrics.base import CLASSES, DATA_QUALITY, Metric
 from choirmaster.metrics.pairs import class_targets, is_binary, named, share
+from choirmaster.schema import Task
 from choirmaster.states.confusion import Confusion
 from choirmaster.values import Kind, Reason, Value, undefined
 
@@ -63,7 +64,7 @@ def _labelled(state: Confusion, index: int) -> Value:
 
 
 LABEL_SHARE = Metric(
-    "label_share", "confusion/1", DATA_QUALITY, CLASSES, "higher", "ratio",
+    "label_share", "confusion/1", DATA_QUALITY, (Task.BINARY, Task.MULTICLASS), "higher", "ratio",
     "rows whose label has arrived / rows", "Wilson", "textbook", label_share,
 )  # fmt: skip
 POSITIVE_RATE = Metric(

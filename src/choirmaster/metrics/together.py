@@ -12,13 +12,14 @@ from collections.abc import Callable
 import numpy as np
 
 from choirmaster.metrics import contribution
-from choirmaster.metrics.base import CLASSES, NUMBERS, QUALITY, Metric, class_index
+from choirmaster.metrics.base import NUMBERS, QUALITY, Metric, class_index
 from choirmaster.metrics.intervals import Bounds, mean_interval
+from choirmaster.schema import Task
 from choirmaster.states.base import Floats
 from choirmaster.states.errors import Block, ErrorProducts
 from choirmaster.values import Kind, Reason, Value, undefined
 
-TASKS = (*CLASSES, *NUMBERS)
+TASKS = (Task.BINARY, Task.MULTICLASS, *NUMBERS)
 CORRELATED_PAIRS = 10  # members up to whom each pair has a value of its own
 
 

@@ -33,6 +33,7 @@ from choirmaster.sources.convert import (
     from_logit,
 )
 from choirmaster.sources.faults import Faults
+from choirmaster.sources.label_sets import as_label_set, label_columns
 from choirmaster.sources.time_text import as_utc
 from choirmaster.values import FUSED
 
@@ -117,9 +118,10 @@ class Canonical:
         if one.value and self._has(one.value):
             makers["value"] = self._number(one.value)
         if one.label and self._has(one.label):
-            makers["label"] = (
-                self._text(one.label, layout.classes) if layout.task.classifies else self._finite(one.label)
-            )
+            makers["label"] = self._label(one.label)
+        there = [self._has(column) for column in one.labels.values()]  # each is asked, so that all are named
+        if there and all(there):
+            makers["label"] = lambda batch: label_columns(batch, one.labels, self.faults)
         return makers
 
     def _via(self, name: str, convert: Callable[[pa.Array], pa.Array]) -> _Make:
@@ -133,6 +135,12 @@ class Canonical:
 
     def _text(self, name: str, known: tuple[str, ...] = ()) -> _Make:
         return self._via(name, lambda column: as_text(column, name=name, faults=self.faults, known=known))
+
+    def _label(self, name: str) -> _Make:
+        known = self.layout.classes
+        if self.layout.task is Task.MULTILABEL:
+            return self._via(name, lambda column: as_label_set(column, known, name=name, faults=self.faults))
+        return self._text(name, known) if self.layout.task.classifies else self._finite(name)
 
     def _time(self, column: pa.Array) -> pa.Array:
         name = self.declared.time or ""

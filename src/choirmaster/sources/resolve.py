@@ -103,6 +103,7 @@ def _require(schema: Schema, arrow: pa.Schema) -> None:
         path = "$.fused" if member == FUSED else f"$.members.{member}"
         places += [(path, column) for column in one.columns.values()]
         places.append((f"{path}.version", one.version))
+    places += [(f"$.label.{name}", column) for name, column in schema.labels.items()]
     places += [("$.segments", name) for name in schema.sliced]
     places += [("$.features", name) for name in (*(schema.features or ()), *schema.numeric, *schema.categorical)]
     for where, name in places:

@@ -8,6 +8,7 @@ from choirmaster.states.calls import Calls
 from choirmaster.states.confusion import Confusion
 from choirmaster.states.errors import ErrorProducts
 from choirmaster.states.histogram import Histogram
+from choirmaster.states.label_sets import LabelSets
 from choirmaster.states.losses import Losses
 from choirmaster.states.moments import Moments
 from choirmaster.states.quantiles import Quantiles
@@ -22,6 +23,7 @@ STATES: tuple[type[State], ...] = (
     Losses,
     Calls,
     Quantiles,
+    LabelSets,
     ErrorProducts,
     Agreement,
     Spread,
@@ -35,6 +37,7 @@ __all__ = [
     "Confusion",
     "ErrorProducts",
     "Histogram",
+    "LabelSets",
     "Losses",
     "Moments",
     "Part",

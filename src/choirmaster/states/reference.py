@@ -20,6 +20,7 @@ from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import CategoryPart, NumericPart
 from choirmaster.states.keys import StateKey, parse_key
+from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.quantiles import QuantilePart
@@ -89,6 +90,7 @@ _PART_KINDS: dict[str, type[Part]] = {
     "numeric": NumericPart, "category": CategoryPart, "moments": MomentsPart, "confusion": ConfusionPart,
     "score": ScorePart, "loss": LossPart, "calls": CallsPart, "errors": ErrorPart, "agreement": AgreementPart,
     "spread": SpreadPart, "quantile": QuantilePart,
+    "label_set": LabelSetPart,
 }  # fmt: skip
 
 

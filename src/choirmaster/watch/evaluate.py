@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from choirmaster.metrics import METRICS, Metric, evaluate, targets
 from choirmaster.metrics.across import WEIGHTED, averages, mean_over_classes, positives
+from choirmaster.metrics.across_labels import PER_CLASS, label_means
 from choirmaster.plan import Plan
 from choirmaster.records import VALUE_SCHEMA
-from choirmaster.schema import Task
+from choirmaster.schema import Layout, Task
 from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import States
 from choirmaster.states.reference import Reference
@@ -117,10 +118,27 @@ def evaluate_states(
     if not subject.segment:
         for key, target, name, value in version_values(states, plan, metrics):
             rows.add(subject, key, target, name, value, reference.id)
+    for key, target, name, value in _label_means(states, reference.layout, metrics):
+        rows.add(subject, key, target, name, value, reference.id)
     if not reference.layout.task.classifies:  # what counts the rows is not what counts classes
         for one in reference.layout.series:
             value = label_share(states, one.name)
             rows.add(subject, StateKey(one.name, "label_share"), "", LABEL_SHARE, value, reference.id)
+
+
+def _label_means(
+    states: States, layout: Layout, metrics: Mapping[str, tuple[Metric, ...]]
+) -> Iterator[tuple[StateKey, str, str, Value]]:
+    """Yield the means over the classes of a multilabel task as key, target, metric, value."""
+    if layout.task is not Task.MULTILABEL:
+        return
+    for one in layout.series:
+        pairs = [states.get(StateKey(one.name, "confusion/1", target=name)) for name in layout.classes]
+        for kind in PER_CLASS:
+            found = [states.get(StateKey(one.name, kind, target=name)) for name in layout.classes]
+            for metric in metrics.get(kind, ()):
+                for target, value in label_means(metric, found, pairs):
+                    yield StateKey(one.name, kind), target, metric.name, value
 
 
 def _values(

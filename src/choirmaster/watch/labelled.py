@@ -31,8 +31,10 @@ def counted(states: States, series: str) -> tuple[int, int]:
     pairs: Any = states.get(StateKey(series, "confusion/1"))
     if pairs is not None:
         return pairs.rows, pairs.rows - pairs.unlabelled
-    whole: Any = states.get(StateKey(series, "quantiles/1"))
-    if whole is not None:
+    for kind in ("quantiles/1", "label_sets/1"):
+        whole: Any = states.get(StateKey(series, kind))
+        if whole is None:
+            continue
         return whole.rows, whole.n + whole.unanswered
     histogram: Any = states.get(StateKey(series, "histogram/1"))
     losses: Any = states.get(StateKey(series, "losses/1"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from choirmaster.metrics import BY_NAME, Metric, evaluate
 from choirmaster.metrics.across import averages, mean_over_classes
+from choirmaster.metrics.across_labels import averaged, plain_mean
 from choirmaster.plan import plan_for
 from choirmaster.ports import StatePack
 from choirmaster.states import BY_KIND
@@ -96,7 +97,7 @@ def merged(packs: Iterable[StatePack], history: History, keep: Keep) -> Sum:
 
 
 # kinds of states that know how many rows have a label
-COUNTING = ("confusion/1", "losses/1", "histogram/1", "quantiles/1")
+COUNTING = ("confusion/1", "losses/1", "histogram/1", "quantiles/1", "label_sets/1")
 
 
 def label_counts(settings: MonitorSettings, history: History, packs: list[StatePack], mark: int) -> dict[str, int]:
@@ -144,6 +145,8 @@ def read_metric(found: Sum, series: str, name: str) -> Value | None:
     classes = sorted(key.target for key in keys if key.target)
     if len(classes) < 2:
         return _read(found, metric, lambda key: key.series == series)
+    if averaged(metric):
+        return plain_mean([found.value(key, metric) for key in sorted(keys)])
     if not averages(metric, classes):
         return None
     return mean_over_classes([found.value(key, metric) for key in sorted(keys)])

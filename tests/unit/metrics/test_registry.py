@@ -16,6 +16,7 @@ from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part, reference_histogram
+from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.quantiles import QuantilePart
@@ -43,6 +44,7 @@ PARTS = {
     "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
     "agreement/1": [AgreementPart(("a", "b"), ("no", "yes"), (0.5, 0.5))],
     "spread/1": [SpreadPart(("a", "b"), 1), SpreadPart(("a", "b"), 0, 3)],
+    "label_sets/1": [LabelSetPart(("a", "b"), (0.5, 0.5))],
     "quantiles/1": [QuantilePart(("0.1", "0.5", "0.9")), QuantilePart(("0.3",))],
 }
 each = pytest.mark.parametrize("metric", METRICS, ids=[one.name for one in METRICS])
