@@ -8,7 +8,7 @@ gives the number, and the two extreme orders give the bounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,17 +52,17 @@ class Ranked:
     rows: int
     labelled: int
 
-    @property
+    @cached_property
     def m(self) -> int:
         """Positive rows."""
         return int(self.positives.sum())
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Labelled, scored rows."""
         return self.m + int(self.negatives.sum())
 
-    @property
+    @cached_property
     def both(self) -> Ints:
         """Rows of each bin."""
         return self.positives + self.negatives
@@ -70,8 +70,10 @@ class Ranked:
 
 def ranked(source: Scores | Ranked) -> Ranked:
     """Return the ranked counts of a state; ranked counts pass through."""
-    if isinstance(source, Ranked):
-        return source
+    return source if isinstance(source, Ranked) else source.once("ranked", _of_state)
+
+
+def _of_state(source: Scores) -> Ranked:
     positives, negatives = source.positives, source.negatives
     used = np.flatnonzero(positives + negatives)
     bins = _bins(source.part)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ _LIMIT = 1 << 62
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +95,18 @@ class State:
     sums : ndarray of int64, shape (len(part.exponents), 2)
     """
 
-    __slots__ = ("counts", "part", "sums")
+    __slots__ = ("_known", "counts", "part", "sums")
     kind: ClassVar[str]
 
     def __init__(self, part: Part, counts: Ints, sums: Ints) -> None:
         self.part, self.counts, self.sums = part, counts, sums
+        self._known: dict[str, Any] = {}
+
+    def once(self, what: str, read: Callable[[Self], T]) -> T:
+        """Return what was read off the state before under this name, or read it; until rows are added."""
+        if what not in self._known:
+            self._known[what] = read(self)
+        return self._known[what]  # type: ignore[no-any-return]  # kept as Any
 
     @classmethod
     def zero(cls, part: Part) -> Self:
@@ -109,6 +117,7 @@ class State:
 
     def add(self, counts: Ints, units: Ints) -> None:
         """Add counts and unit sums of at most 2^20 rows in place; so few cannot take a checked state out of range."""
+        self._known.clear()
         np.add(self.counts, counts, out=self.counts)
         if len(units):
             high, low = self.sums[:, 0], self.sums[:, 1]
@@ -128,14 +137,18 @@ class State:
 
     def total(self, index: int) -> float:
         """Return one sum as a number, correctly rounded."""
-        return self.joint((index,))
+        high, low = self.sums[index].tolist()
+        return self._number((high << UNIT_BITS) + low, index)
 
     def joint(self, indices: Sequence[int]) -> float:
         """Return several sums of one scale together as a number, correctly rounded."""
         if not len(indices):
             return 0.0
         units = sum((high << UNIT_BITS) + low for high, low in self.sums[np.asarray(indices)].tolist())
-        shift = UNIT_BITS - self.part.exponents[indices[0]]
+        return self._number(units, indices[0])
+
+    def _number(self, units: int, index: int) -> float:
+        shift = UNIT_BITS - self.part.exponents[index]
         return units / (1 << shift) if shift >= 0 else float(units * (1 << -shift))
 
     def to_bytes(self) -> bytes:

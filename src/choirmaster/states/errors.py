@@ -192,8 +192,7 @@ class ErrorProducts(State):
 
     def blocks(self) -> list[Block]:
         """Return the sums by set of members, those without a row left out."""
-        where = np.flatnonzero(self.counts[2 : 2 + 3 * len(self.part.masks) : 3])
-        return [self._block(int(slot)) for slot in where]
+        return self.once("blocks", _blocks)
 
     def pairwise(self) -> tuple[Ints, Floats]:
         """Return for each pair in how many rows both answered, and the sum of products of their errors there.
@@ -221,18 +220,24 @@ class ErrorProducts(State):
             )
             self.add(counts[0], units[0])
 
-    def _block(self, slot: int) -> Block:
-        mask, at = self.part.masks[slot], int(self.part.starts[slot])
-        members = np.array([j for j in range(len(self.part.members)) if mask >> j & 1], np.int64)
-        k = len(members)
-        total = np.array([self.total(at + s) for s in range(sums_of(k, self.part.width))])
-        linear = total[:k] if self.part.width == 1 else None
-        total = total[0 if linear is None else k :]
-        products = _symmetric(total[: k * (k + 1) // 2], k)
-        rest = total[k * (k + 1) // 2 :]
-        rows, clipped, squares = (int(one) for one in self.counts[2 + 3 * slot : 5 + 3 * slot])
-        return Block(members, rows - clipped, clipped, squares, linear, products, float(rest[0]),
-                     float(rest[1]) if k > 1 else 0.0, rest[2:])  # fmt: skip
+
+def _blocks(state: ErrorProducts) -> list[Block]:
+    where = np.flatnonzero(state.counts[2 : 2 + 3 * len(state.part.masks) : 3])
+    return [_block(state, int(slot)) for slot in where]
+
+
+def _block(state: ErrorProducts, slot: int) -> Block:
+    mask, at = state.part.masks[slot], int(state.part.starts[slot])
+    members = np.array([j for j in range(len(state.part.members)) if mask >> j & 1], np.int64)
+    k = len(members)
+    total = np.array([state.total(at + s) for s in range(sums_of(k, state.part.width))])
+    linear = total[:k] if state.part.width == 1 else None
+    total = total[0 if linear is None else k :]
+    products = _symmetric(total[: k * (k + 1) // 2], k)
+    rest = total[k * (k + 1) // 2 :]
+    rows, clipped, squares = (int(one) for one in state.counts[2 + 3 * slot : 5 + 3 * slot])
+    return Block(members, rows - clipped, clipped, squares, linear, products, float(rest[0]),
+                 float(rest[1]) if k > 1 else 0.0, rest[2:])  # fmt: skip
 
 
 def _symmetric(upper: NDArray[Any], k: int) -> NDArray[Any]:
