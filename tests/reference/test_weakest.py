@@ -11,7 +11,7 @@ import choirmaster as cm
 from choirmaster.errors import UnknownName
 from choirmaster.kernels.table import PLAIN
 from choirmaster.metrics import BY_NAME
-from choirmaster.metrics.weakest import LEAST_ROWS, holm, weakest
+from choirmaster.metrics.weakest import LEAST_ROWS, _fisher, holm, weakest
 from choirmaster.states import Confusion, Losses, Scores
 from choirmaster.states.confusion import ConfusionPart, count_pairs
 from choirmaster.states.losses import LossPart
@@ -145,6 +145,17 @@ def test_numbers_are_those_of_the_rows() -> None:
         table = [[right[mine].sum(), (~right[mine]).sum()], [right[~mine].sum(), (~right[~mine]).sum()]]
         assert one.p_value == pytest.approx(stats.fisher_exact(table, alternative="less").pvalue, rel=1e-9)
     assert [one.p_adjusted for one in found.values()] == holm([one.p_value for one in found.values()])
+
+
+@pytest.mark.parametrize("fewer", [True, False])
+def test_fisher_against_scipy(fewer: bool) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        n, m = (int(one) for one in rng.integers(30, 10 ** int(rng.integers(2, 6)), 2))
+        hits, others = int(rng.binomial(n, rng.choice([0.0, 0.02, 0.5, 1.0]))), int(rng.binomial(m, rng.uniform()))
+        law = (n + m, hits + others, n)
+        truth = stats.hypergeom.cdf(hits, *law) if fewer else stats.hypergeom.sf(hits - 1, *law)
+        assert _fisher(hits, n, others, m, fewer=fewer) == pytest.approx(truth, rel=1e-6, abs=1e-12)
 
 
 def test_holm_against_its_definition() -> None:

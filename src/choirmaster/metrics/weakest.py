@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from choirmaster.metrics.base import Metric, evaluate
 from choirmaster.metrics.difference import difference
 from choirmaster.metrics.intervals import Z, wilson
@@ -161,7 +163,31 @@ def _hits(value: Value) -> int | None:
 
 def _fisher(hits: int, n: int, others: int, m: int, *, fewer: bool) -> float:
     """Return the chance of so few (or so many) hits among n, given all hits among n + m."""
-    from scipy.stats import hypergeom
+    total = hits + others
+    low, high = max(0, total - m), min(n, total)
+    if not fewer:  # so many hits are so few misses
+        return _fisher(n - hits, n, m - others, m, fewer=True)
+    mean = n * total / (n + m)
+    if hits < mean:
+        return min(1.0, _hypergeometric(max(low, hits - _reach(n, total, m)), hits, n, total, m))
+    return max(0.0, 1.0 - _hypergeometric(hits + 1, min(high, hits + 1 + _reach(n, total, m)), n, total, m))
 
-    law = (n + m, hits + others, n)
-    return float(min(1.0, hypergeom.cdf(hits, *law) if fewer else hypergeom.sf(hits - 1, *law)))
+
+def _reach(n: int, total: int, m: int) -> int:
+    """Return how many hits away from the mean the law has nothing left to add: twelve standard deviations."""
+    share = total / (n + m)
+    return 50 + int(12.0 * math.sqrt(n * share * (1.0 - share)))
+
+
+def _hypergeometric(first: int, last: int, n: int, total: int, m: int) -> float:
+    """Return the chance of ``first`` to ``last`` hits among n, of ``total`` among n + m."""
+    if last < first:
+        return 0.0
+    from scipy.special import gammaln
+
+    x = np.arange(first, last + 1, dtype=np.float64)
+    ways = gammaln(x + 1) + gammaln(n - x + 1) + gammaln(total - x + 1) + gammaln(m - total + x + 1)
+    fixed = float(
+        gammaln(np.array([n + 1, m + 1, total + 1, n + m - total + 1], np.float64)).sum() - gammaln(n + m + 1.0)
+    )
+    return float(np.exp(fixed - ways).sum())

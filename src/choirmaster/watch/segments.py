@@ -11,7 +11,7 @@ from choirmaster.states.pack import States
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment
 from choirmaster.watch.rollup import merged, read_metric, value_fields
-from choirmaster.watch.slices import fairness_gaps, kept, weakest_segments
+from choirmaster.watch.slices import fairness_gaps, kept, known_series, weakest_segments
 
 if TYPE_CHECKING:
     from choirmaster.watch.history import History
@@ -55,7 +55,8 @@ class SliceQueries:
         A segment whose windows were measured with references that do not add up is left out.
         """
         layout = self._known(ensemble).layout
-        whole, slices = self._sums(ensemble, start, end)
+        series = known_series(layout, series)
+        whole, slices = self._sums(ensemble, series, start, end)
         return weakest_segments(layout, whole, slices, metric=metric, series=series, target=target, at_most=at_most)
 
     def fairness(
@@ -64,14 +65,18 @@ class SliceQueries:
     ) -> dict[str, Any]:  # fmt: skip
         """Return the rates of each group of a segment, and the gaps between them; see ``metrics.fairness``."""
         layout = self._known(ensemble).layout
-        slices = self._sums(ensemble, start, end)[1]
+        series = known_series(layout, series)
+        slices = self._sums(ensemble, series, start, end)[1]
         return fairness_gaps(layout, slices, segment, series=series, target=target, reference=reference)
 
-    def _sums(self, ensemble: str, start: Moment, end: Moment) -> tuple[States, dict[str, States]]:
-        """Return the sums over a span: of all rows, and of each segment."""
+    def _sums(self, ensemble: str, series: str, start: Moment, end: Moment) -> tuple[States, dict[str, States]]:
+        """Return the sums of one series over a span: of all rows, and of each segment."""
         history = self.history(ensemble)
         by_segment: dict[str, list[StatePack]] = defaultdict(list)
         for one in self._packs(ensemble, start, end) if history is not None else ():
             by_segment[one.segment].append(one)
-        found = {name: merged(packs, history, kept).states for name, packs in sorted(by_segment.items()) if history}
+        found = {
+            name: merged(packs, history, lambda key: kept(key, series)).states
+            for name, packs in sorted(by_segment.items()) if history is not None
+        }  # fmt: skip
         return found.pop("", {}), found
