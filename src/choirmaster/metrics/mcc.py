@@ -63,8 +63,10 @@ def kappa(state: Confusion) -> Value:
 
 
 def _between(state: Confusion, read: Read) -> Value:
+    table = state.matrix.astype(np.float64)
     used = occurring(state) > 0
-    table = state.matrix[np.ix_(used, used)].astype(np.float64)
+    if not used.all():
+        table = table[np.ix_(used, used)]
     number, gradient = read(table)
     number = min(max(number, -1.0), 1.0)
     spread = math.sqrt(float((table * gradient**2).sum()))
@@ -76,29 +78,34 @@ def _between(state: Confusion, read: Read) -> Value:
 
 
 def _mcc(table: Floats) -> tuple[float, Floats]:
-    n, right, labelled, predicted = table.sum(), np.trace(table), table.sum(axis=1), table.sum(axis=0)
-    top = right * n - float(labelled @ predicted)
+    labelled, predicted, n = _margins(table)
+    top, d_top = _beyond_chance(table, labelled, predicted, n)
     said, true = n * n - float(predicted @ predicted), n * n - float(labelled @ labelled)
     bottom = math.sqrt(said) * math.sqrt(true)
     number = top / bottom
-    d_top = _d_top(table)
-    d_said, d_true = 2.0 * (n - predicted)[None, :], 2.0 * (n - labelled)[:, None]
-    return number, d_top / bottom - number / 2.0 * (d_said / said + d_true / true)
+    by_column, by_row = (n - predicted) * (number / said), (n - labelled) * (number / true)
+    return number, d_top / bottom - by_column - by_row[:, None]
 
 
 def _kappa(table: Floats) -> tuple[float, Floats]:
-    n, right, labelled, predicted = table.sum(), np.trace(table), table.sum(axis=1), table.sum(axis=0)
-    chance = float(labelled @ predicted)
-    number = (right * n - chance) / (n * n - chance)
-    d_bottom = 2.0 * n - labelled[None, :] - predicted[:, None]
-    return number, (_d_top(table) - number * d_bottom) / (n * n - chance)
+    labelled, predicted, n = _margins(table)
+    top, d_top = _beyond_chance(table, labelled, predicted, n)
+    bottom = n * n - float(labelled @ predicted)
+    number = top / bottom
+    return number, (d_top - number * (2.0 * n - labelled - predicted[:, None])) / bottom
 
 
-def _d_top(table: Floats) -> Floats:
-    """Return the derivative of c n - sum t p by each cell."""
-    n, right, labelled, predicted = table.sum(), np.trace(table), table.sum(axis=1), table.sum(axis=0)
-    out: Floats = np.eye(len(table)) * n + right - labelled[None, :] - predicted[:, None]
-    return out
+def _margins(table: Floats) -> tuple[Floats, Floats, float]:
+    labelled = table.sum(axis=1)
+    return labelled, table.sum(axis=0), float(labelled.sum())
+
+
+def _beyond_chance(table: Floats, labelled: Floats, predicted: Floats, n: float) -> tuple[float, Floats]:
+    """Return c n - sum t p and its derivative by each cell."""
+    right = float(np.trace(table))
+    gradient = (right - labelled) - predicted[:, None]
+    gradient.flat[:: len(table) + 1] += n
+    return right * n - float(labelled @ predicted), gradient
 
 
 _INTERVAL = "delta method over the whole table"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from choirmaster.kernels.table import PLAIN, Kernels
 from choirmaster.states.base import Floats, Ints, Part, State, slices
 from choirmaster.states.worth import Worth, sum_values
+
+_FOUR = np.arange(4)  # of each pair: rows, no usable value, clipped values, clipped squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class ConfusionPart(Part):
         """The pairs; with a value, for each of them also: rows without a usable value, clipped, clipped squares."""
         return self.pairs if self.value_exponent is None else 4 * self.pairs
 
-    @property
+    @cached_property
     def exponents(self) -> tuple[int, ...]:
         """The value of each pair, then its squares."""
         if self.value_exponent is None:
@@ -119,7 +122,7 @@ class Confusion(State):
         """Return the value of some pairs together; a pair is (label code) x (classes + 1) + (predicted code)."""
         places = np.asarray(pairs, np.int64)
         size = self.part.pairs
-        rows, unusable, clipped, squares = (int(self.counts[places + at * size].sum()) for at in range(4))
+        rows, unusable, clipped, squares = self.counts[np.add.outer(size * _FOUR, places)].sum(axis=1).tolist()
         return Worth(rows, unusable, clipped, squares, self.joint(pairs), self.joint([one + size for one in pairs]))
 
     def update(self, actual: Ints, predicted: Ints, value: Floats | None = None, kernels: Kernels = PLAIN) -> None:

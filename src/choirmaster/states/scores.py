@@ -50,7 +50,7 @@ class ScorePart(Part):
         """The bins; with a value also, for each label: rows without a usable value, clipped values."""
         return self.counted if self.value_exponent is None else self.counted + 6
 
-    @property
+    @cached_property
     def exponents(self) -> tuple[int, ...]:
         """The value of each bin."""
         return () if self.value_exponent is None else (self.value_exponent,) * self.counted
