@@ -53,6 +53,10 @@ def one_thread() -> AbstractContextManager[Any]:
 
 def learning_rows(data: Any, schema: Schema) -> tuple[pa.Table, Question, str]:
     """Return clean columns under the user's names, what is asked of them, and where they come from."""
+    if schema.task in (Task.MULTILABEL, Task.QUANTILE):
+        raise SchemaError("training does not serve this task yet", where="$.task", got=f"{schema.task}",
+                          allowed=(Task.BINARY, Task.MULTICLASS, Task.REGRESSION),
+                          fix="train each class, or each quantile, as a model of its own")  # fmt: skip
     if schema.label is None:
         raise SchemaError("training needs labels", where="$.label", fix='say label="<column>"')
     rows = open_rows(data)

@@ -94,8 +94,8 @@ def _classes(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterErro
     where = place(f"{path}.classes")
     if count != len(one.classes):
         yield ConfigError("a class is named twice", where=where)
-    if one.task == "regression" and (one.classes or one.positive):
-        yield ConfigError("a regression has no classes", where=where)
+    if one.task in ("regression", "quantile") and (one.classes or one.positive):
+        yield ConfigError(f"a {one.task} task has no classes", where=where)
     if one.task == "binary" and one.classes and count != 2:
         yield ConfigError("a binary task has two classes", where=where, got=str(count))
     for name, value in (("positive", one.positive), ("labels.absent_means", one.labels.absent_means)):

@@ -157,7 +157,7 @@ class Alerts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Ensemble(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Several models run as one, and how they are watched."""
 
-    task: Literal["binary", "multiclass", "regression"]  # what is predicted
+    task: Literal["binary", "multiclass", "multilabel", "regression", "quantile"]  # what is predicted
     members: dict[str, Member]  # the models, at least one
     owner: str = ""  # who hears of it: sinks that name this owner
     classes: tuple[ClassName, ...] = ()  # every class, of a classification

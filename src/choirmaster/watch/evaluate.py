@@ -172,4 +172,6 @@ def class_means(
             if names:
                 values = [evaluate(metric, states.get(key), reference.states.get(key)) for key in keys]
                 for name in names:
-                    yield series, name, metric.name, mean_over_classes(values, weights if name == WEIGHTED else None)
+                    value = mean_over_classes(values, weights if name == WEIGHTED else None)
+                    if value.reason is not Reason.NOT_APPLICABLE:
+                        yield series, name, metric.name, value
