@@ -85,7 +85,7 @@ class Schema:
         ``binary``, ``multiclass``, ``multilabel``, ``regression`` or ``quantile``.
     label : str or dict, optional
         Column of true labels; empty cells are labels that have not arrived. Of a multilabel task a column of lists or
-        of texts joined by ``|`` ('' is none of the classes), or ``{class: column}`` of 0 and 1.
+        of texts joined by ``|`` ('' or ``|`` is none of the classes), or ``{class: column}`` of 0 and 1.
     members : dict or list, optional
         ``{member: column}``; a column may also be ``{class: column}`` or ``{"output": ..., "columns": ...}``, and
         there ``"version"`` names a column that says which version of the member answered. Of a

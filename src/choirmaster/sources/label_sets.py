@@ -19,10 +19,11 @@ _NONE = 2
 def as_label_set(column: pa.Array, known: Sequence[str], *, name: str, faults: Faults) -> pa.Array:
     """Return a column of lists, or of texts joined by ``|``; '' and the empty list are none of the classes.
 
+    Where an empty text means a missing one, as in a CSV file, ``|`` says none of the classes.
     Names that are not among the classes are left out and counted; the row keeps its other names.
 
     >>> faults = Faults()
-    >>> as_label_set(pa.array(["a|b", "", None, "b|?"]), ("a", "b"), name="y", faults=faults).to_pylist()
+    >>> as_label_set(pa.array(["a|b", "|", None, "b|?"]), ("a", "b"), name="y", faults=faults).to_pylist()
     ['a|b', '', None, 'b']
     >>> faults.lines()
     ['column "y": 1 not among the classes, such as ?']
