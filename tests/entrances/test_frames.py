@@ -16,6 +16,7 @@ from sklearn import metrics as sk
 
 import choirmaster as cm
 from choirmaster.errors import DataError, SchemaError
+from choirmaster.metrics.exact import OF_RANKED
 
 N = 1200
 DAYS = 60
@@ -58,6 +59,7 @@ def by_sklearn(rows: pd.DataFrame, column: str) -> dict[str, float]:
         "accuracy": sk.accuracy_score(y, decided), "precision": sk.precision_score(y, decided),
         "recall": sk.recall_score(y, decided), "f1": sk.f1_score(y, decided), "roc_auc": sk.roc_auc_score(y, p),
         "log_loss": sk.log_loss(y, p), "brier": sk.brier_score_loss(y, p),
+        "average_precision": sk.average_precision_score(y, p),
     }  # fmt: skip
 
 
@@ -69,7 +71,7 @@ def equal_to_sklearn(result: cm.Result, windows: dict[str, pd.DataFrame], resolu
         for series in ("p", "q", "fused"):
             for metric, expected in by_sklearn(fused, series).items():
                 one = found[metric, series, start]
-                slack = one["resolution"] if metric == "roc_auc" else 0.0
+                slack = one["resolution"] if metric in ("roc_auc", "average_precision") else 0.0
                 assert slack <= resolution
                 assert one["value"] == pytest.approx(expected, abs=1e-9 + slack), (metric, series, start)
                 assert one["lower"] <= one["value"] <= one["upper"]
@@ -273,6 +275,16 @@ def test_segments():
         found = values(result, segment=f"place={place}")
         for metric, expected in by_sklearn(some, "q").items():
             assert found[metric, "q", "1970-01-01T00:00:00+00:00"]["value"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_no_value_of_scores_in_memory_has_a_resolution():
+    schema = cm.Schema(**_given(), segments=["place"])
+    for reference in ("first 30%", None):
+        rows = cm.monitor(DATA, reference=reference, schema=schema, window="1w").table.to_pylist()
+        found = [one for one in rows if one["metric"] in OF_RANKED and one["value"] is not None]
+        assert {"roc_auc", "average_precision", "expected_calibration_error"} <= {one["metric"] for one in found}
+        assert {one["segment"] for one in found} == {"", "place=A", "place=B"}
+        assert {one["metric"] for one in found if one["resolution"] > 1e-15} == set()
 
 
 def test_numpy_times_of_any_unit():

@@ -9,13 +9,14 @@ import sklearn.metrics as sk
 from choirmaster.metrics import BY_NAME, evaluate
 from choirmaster.metrics.brier_parts import brier_parts
 from choirmaster.metrics.calibration import calibration_curve
+from choirmaster.metrics.exact import OF_RANKED
 from choirmaster.metrics.ranked import amount_above, hits_above, ranked_rows, top
 from choirmaster.states import Scores
 from choirmaster.states.scores import ScorePart, score_part
 from choirmaster.values import Reason
 
 RATES = {"0_1pct": 0.001, "1pct": 0.01, "5pct": 0.05, "10pct": 0.1}
-NAMES = [one.name for one in BY_NAME.values() if one.needs == "scores/1" and one.family == "quality"]
+NAMES = sorted(OF_RANKED)
 Rows = tuple[np.ndarray, np.ndarray]  # scores, labels
 
 
@@ -129,6 +130,11 @@ def test_bins_hold_the_number_of_the_rows_and_rows_give_the_textbooks(block: int
             blurred += evaluate(BY_NAME[name], state).resolution > 0.0
     assert seen > 1200
     assert blurred > 500
+
+
+def test_every_metric_of_labelled_scores_takes_rows_too() -> None:
+    quality = {one.name for one in BY_NAME.values() if one.needs == "scores/1" and one.family == "quality"}
+    assert set(OF_RANKED) == {name for name in quality if not name.startswith("value_")}
 
 
 def test_brier_parts_add_up() -> None:

@@ -12,9 +12,8 @@ from choirmaster.engines.batch import BatchColumns
 from choirmaster.engines.slicing import slices
 from choirmaster.engines.windowing import assign
 from choirmaster.layout import Layout, SeriesSpec, Task, feature_column
-from choirmaster.metrics import BY_NAME, Metric, exact
+from choirmaster.metrics import Metric, exact
 from choirmaster.metrics.across import WEIGHTED, mean_over_classes, positives
-from choirmaster.metrics.base import QUALITY
 from choirmaster.metrics.ranked import Ranked, ranked_rows
 from choirmaster.plan import Plan, score_targets
 from choirmaster.states.base import Floats, Ints
@@ -71,9 +70,8 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
     if cells["version"][at] != ALL_VERSIONS:
         return None
     name, series, feature, target = (str(cells[one][at]) for one in ("metric", "series", "feature", "target"))
-    metric = BY_NAME.get(name)
-    if metric is not None and metric.needs == "scores/1" and metric.family == QUALITY:
-        return _quality(metric, frame, slot, series, target)
+    if name in exact.OF_RANKED:
+        return _quality(exact.OF_RANKED[name], frame, slot, series, target)
     classes = score_targets(frame.layout) if frame.layout.task.has_classes else ()
     if name == "score_ks" and past is not None and (target in classes or len(classes) == 1):
         return exact.ks(frame.scores(series, target)[0][chosen], past.scores(series, target)[0])

@@ -5,16 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from choirmaster.metrics import roc_auc as _auc
+from choirmaster.metrics.average_precision import AVERAGE_PRECISION
+from choirmaster.metrics.base import Metric
+from choirmaster.metrics.brier_parts import BRIER_RELIABILITY, BRIER_RESOLUTION, BRIER_UNCERTAINTY
+from choirmaster.metrics.calibration import (
+    EXPECTED_CALIBRATION_ERROR,
+    MAXIMUM_CALIBRATION_ERROR,
+    OBSERVED_EXPECTED_RATIO,
+)
+from choirmaster.metrics.class_ks import CLASS_KS
 from choirmaster.metrics.ranked import ranked_rows
+from choirmaster.metrics.recall_at_fpr import RECALL_AT_FPR
+from choirmaster.metrics.review import REVIEW
 from choirmaster.metrics.two_sides import ks_value
 from choirmaster.states.base import Floats, Ints
 from choirmaster.values import Reason, Value, undefined
+
+OF_RANKED: dict[str, Metric] = {
+    one.name: one
+    for one in (
+        _auc.ROC_AUC, _auc.GINI, AVERAGE_PRECISION, CLASS_KS, EXPECTED_CALIBRATION_ERROR, MAXIMUM_CALIBRATION_ERROR,
+        OBSERVED_EXPECTED_RATIO, BRIER_RELIABILITY, BRIER_RESOLUTION, BRIER_UNCERTAINTY, *REVIEW, *RECALL_AT_FPR,
+    )
+}  # whose ``value`` takes ``ranked_rows`` as well as a state  # fmt: skip
 
 
 def roc_auc(y_true: Ints, y_score: Floats) -> Value:
     """Area under the ROC curve of rows, ties by mid-rank.
 
-    Every other metric of ``scores/1`` takes rows the same way: ``average_precision(ranked_rows(y_true, y_score))``.
+    The others of ``OF_RANKED`` take rows the same way: ``average_precision(ranked_rows(y_true, y_score))``.
 
     Parameters
     ----------
