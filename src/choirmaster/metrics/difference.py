@@ -17,13 +17,13 @@ def difference(one: Value, two: Value) -> Value:
     Interval     square-and-add: lower = d - sqrt((two - two.lower)^2 + (one.upper - one)^2), upper alike. Of two shares
                  with Wilson's intervals this is Newcombe's hybrid score interval (his method 10); of two symmetric
                  normal intervals it is the normal interval from the two variances. None where either has none.
+    Source       Newcombe 1998, Statistics in Medicine 17(8), 873-890; Zou, Donner 2008, Statistics in Medicine 27(10),
+                 1693-1702
     Example
                  >>> from choirmaster.metrics.pairs import share
                  >>> found = difference(share(48, 80), share(56, 70))
                  >>> round(found.number, 4), round(found.lower, 4), round(found.upper, 4)
                  (0.2, 0.0524, 0.3339)
-    Source       Newcombe 1998, Statistics in Medicine 17(8), 873-890; Zou, Donner 2008, Statistics in Medicine 27(10),
-                 1693-1702
     """
     missing = _missing(one, two)
     if missing:
@@ -40,12 +40,12 @@ def ratio(one: Value, two: Value) -> Value:
     Definition   two / one
     Undefined    as the first of the two that is undefined; not_applicable where either is not above 0
     Interval     square-and-add of the logarithms of the two intervals. None where either reaches 0 or has none.
+    Source       Zou, Donner 2008, Statistics in Medicine 27(10), 1693-1702
     Example
                  >>> from choirmaster.metrics.pairs import share
                  >>> found = ratio(share(48, 80), share(56, 70))
                  >>> round(found.number, 4), round(found.lower, 4), round(found.upper, 4)
-                 (1.3333, 1.0742, 1.6783)
-    Source       Zou, Donner 2008, Statistics in Medicine 27(10), 1693-1702
+                 (1.3333, 1.0784, 1.664)
     """
     missing = _missing(one, two)
     if missing:
