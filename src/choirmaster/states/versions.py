@@ -72,7 +72,7 @@ def _renamed(states: States, series: str, name: str) -> States:
 
 def compact(states: States) -> tuple[States, list[StateKey]]:
     """Return what has to be stored, and an ``ONLY`` entry for each series whose rows are all of one version."""
-    kept = fold(states)
+    kept = fold({key: state for key, state in states.items() if key.version == ALL_VERSIONS or not state.empty})
     only: list[StateKey] = []
     for series, names in names_of(kept).items():
         own = {key: state for key, state in kept.items() if key.series == series and key.version == names[0]}

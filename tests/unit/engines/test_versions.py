@@ -75,6 +75,13 @@ def test_one_version_costs_its_name(reference) -> None:
     assert not names_of(unpack(blob, plan.parts, BY_KIND, versions=False))
 
 
+def test_a_version_that_was_subtracted_leaves_no_trace(reference) -> None:
+    plan = plan_for(reference, None, calls=False)
+    slot = (Window(0, 0), "")
+    old, new = (scan_table(rows([name] * 80, seed), plan).states(plan, slot) for seed, name in enumerate("12"))
+    assert pack(subtract_states(merge_states(old, new), new)) == pack(old)
+
+
 @pytest.mark.parametrize("names", [["1"], ["1", "2"], ["1", None], [f"v{i:02d}" for i in range(20)]])
 def test_order_cuts_and_packs_do_not_show(reference, names) -> None:
     plan = plan_for(reference, Grain(1, "d"), calls=False)
