@@ -82,7 +82,7 @@ accces: {}
     assert any('did you mean "timeout"?' in one for one in found)
     assert any('did you mean "access"?' in one for one in found)
     assert any("$.ensembles.other.members" in one and "expected a mapping, got 3" in one for one in found)
-    assert any('"task": binary or multiclass or regression' in one for one in found)
+    assert any('"task": binary or multiclass or multilabel or regression or quantile' in one for one in found)
 
 
 @pytest.mark.parametrize(
