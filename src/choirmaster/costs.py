@@ -12,7 +12,9 @@ Costs = Mapping[str, Mapping[str, float]]
 _FORM = "{actual class: {predicted class: cost}}"
 
 
-def read_costs(declared: Any, name: Callable[[Any], str], *, where: str = "$.costs") -> dict[str, dict[str, float]]:
+def read_costs(
+    declared: Any, name: Callable[[Any], str], *, where: str = "$.costs", place: Callable[[str], str] = str
+) -> dict[str, dict[str, float]]:
     """Return declared costs with plain class names and numbers; raises SchemaError for what is none.
 
     Parameters
@@ -22,6 +24,8 @@ def read_costs(declared: Any, name: Callable[[Any], str], *, where: str = "$.cos
         Gives the one text of a class name.
     where : str
         Path for messages.
+    place : callable
+        Turns a path into the text shown, such as path and line.
 
     Examples
     --------
@@ -31,14 +35,14 @@ def read_costs(declared: Any, name: Callable[[Any], str], *, where: str = "$.cos
     if declared is None:
         return {}
     if not isinstance(declared, Mapping):
-        raise SchemaError("cannot read costs", where=where, expected=_FORM, got=type(declared).__name__)
+        raise SchemaError("cannot read costs", where=place(where), expected=_FORM, got=type(declared).__name__)
     out: dict[str, dict[str, float]] = {}
     for actual, row in declared.items():
         if not isinstance(row, Mapping):
-            raise SchemaError("cannot read costs", where=f"{where}.{actual}", expected="{predicted class: cost}",
+            raise SchemaError("cannot read costs", where=place(f"{where}.{actual}"), expected="{predicted class: cost}",
                               got=type(row).__name__)  # fmt: skip
         for predicted, cost in row.items():
-            out.setdefault(name(actual), {})[name(predicted)] = _number(cost, f"{where}.{actual}.{predicted}")
+            out.setdefault(name(actual), {})[name(predicted)] = _number(cost, place(f"{where}.{actual}.{predicted}"))
     return out
 
 
@@ -48,7 +52,9 @@ def _number(cost: Any, where: str) -> float:
     return float(cost)
 
 
-def flat_costs(costs: Costs, classes: Sequence[str], *, where: str = "$.costs") -> tuple[float, ...]:
+def flat_costs(
+    costs: Costs, classes: Sequence[str], *, where: str = "$.costs", place: Callable[[str], str] = str
+) -> tuple[float, ...]:
     """Return the matrix row by row, true class by predicted class; empty where no costs are declared.
 
     Raises UnknownName for a class there is not.
@@ -61,7 +67,7 @@ def flat_costs(costs: Costs, classes: Sequence[str], *, where: str = "$.costs") 
     for actual, row in costs.items():
         for name, path in ((actual, where), *((one, f"{where}.{actual}") for one in row)):
             if name not in classes:
-                raise unknown("class", name, classes, where=path)
+                raise unknown("class", name, classes, where=place(path))
     if not costs:
         return ()
     return tuple(costs.get(actual, {}).get(predicted, 0.0) for actual in classes for predicted in classes)

@@ -103,11 +103,11 @@ def _classes(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterErro
             where = place(f"{path}.{name}")
             yield ConfigError("not among the classes", where=where, got=f'"{value}"', allowed=one.classes)
     try:
-        costs = read_costs(one.costs, class_text, where=place(f"{path}.costs"))
+        costs = read_costs(one.costs, class_text, where=f"{path}.costs", place=place)
         if costs and one.task == "regression":
             yield ConfigError("a regression has no costs of classes", where=place(f"{path}.costs"))
         elif one.classes:
-            flat_costs(costs, one.classes, where=place(f"{path}.costs"))
+            flat_costs(costs, one.classes, where=f"{path}.costs", place=place)
     except ChoirmasterError as problem:
         yield problem
     if isinstance(one.cutoff, float) and one.task != "regression" and not 0 <= one.cutoff <= 1:
