@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from choirmaster.api import Result, TrainResult, monitor, train
     from choirmaster.client import Client
+    from choirmaster.detect import detect_changes, window_changes
     from choirmaster.estimators.ensemble import Ensemble
     from choirmaster.schema import Schema
 
 _HOMES = {
     "Client": "choirmaster.client", "Ensemble": "choirmaster.estimators.ensemble", "Result": "choirmaster.api",
     "Schema": "choirmaster.schema", "TrainResult": "choirmaster.api", "monitor": "choirmaster.api",
-    "train": "choirmaster.api",
+    "detect_changes": "choirmaster.detect", "train": "choirmaster.api", "window_changes": "choirmaster.detect",
 }  # fmt: skip
 
-__all__ = ["Client", "Ensemble", "Result", "Schema", "TrainResult", "monitor", "train"]
+__all__ = [
+    "Client",
+    "Ensemble",
+    "Result",
+    "Schema",
+    "TrainResult",
+    "detect_changes",
+    "monitor",
+    "train",
+    "window_changes",
+]
 
 
 def __getattr__(name: str) -> Any:
