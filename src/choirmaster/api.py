@@ -181,6 +181,8 @@ def monitor(
     reference: Any = None,
     schema: Schema | None = None,
     window: str | int | None = "auto",
+    metrics: str | Sequence[str] = "auto",
+    exact: bool | str = "auto",
     engine: Any = "local",
     progress: Progress | None = None,
 ) -> Result:
@@ -197,6 +199,13 @@ def monitor(
     window : str, int or None
         ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``, a number of rows, None for all in one; ``"auto"`` is a day where there
         is a time column.
+    metrics : "auto", "all" or sequence of str
+        ``"auto"`` measures the usual ones of the task, ``"all"`` the less common ones too (``choirmaster describe`` and
+        docs/metrics.md name them).
+    exact : "auto", True or False
+        What bins leave open (ROC AUC, Kolmogorov-Smirnov): ``"auto"`` takes it from the rows where they are in memory
+        and a window has at most a million of them. True also gives each distinct value of the reference's features a
+        bin of its own, up to 65,536, so that files have it exactly too. False keeps what the bins say.
     engine : "local", "spark" or a Spark session
         Where rows are counted. Spark takes Parquet and Spark frames, and gives the same numbers to the last bit.
     progress : callable, optional
@@ -224,8 +233,8 @@ def monitor(
     """
     from choirmaster.app.frames import measure, silent
 
-    found = measure(current, reference=reference, schema=schema, window=window, engine=engine,
-                    progress=progress or silent)  # fmt: skip
+    found = measure(current, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
+                    engine=engine, progress=progress or silent)  # fmt: skip
     return Result(found.schema, found.notes, found.rows, found)
 
 

@@ -119,8 +119,19 @@ def monitor_settings(
         watch.reference.file if watch.reference and watch.reference.file else "",
         {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(config, members),
         collect=parse_duration(first) if first else COLLECT_TIME,
-        metrics=None if watch.metrics == "auto" else tuple(watch.metrics),
+        metrics=_metrics(watch.metrics, name),
     )  # fmt: skip
+
+
+def _metrics(wish: str | tuple[str, ...], ensemble: str) -> str | tuple[str, ...] | None:
+    if isinstance(wish, str):
+        return None if wish == "auto" else wish
+    from choirmaster.metrics import BY_NAME
+
+    for one in wish:
+        if one not in BY_NAME:
+            raise unknown("metric", one, BY_NAME, where=f"$.ensembles.{ensemble}.monitor.metrics")
+    return wish
 
 
 def _facts(config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]:

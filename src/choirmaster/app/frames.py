@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from choirmaster.app.on_spark import SparkRun, chosen, open_reference, refuse_or
 from choirmaster.app.reading import Reader
 from choirmaster.app.rows import Rows, Split, open_rows
 from choirmaster.app.slices import SegmentTotals
+from choirmaster.app.wanted import Wanted, inexact, wanted
 from choirmaster.engines import columns as col
 from choirmaster.engines.local import scan
 from choirmaster.engines.reference import build_reference
@@ -29,7 +30,8 @@ from choirmaster.sources.faults import Faults
 from choirmaster.sources.resolve import resolve
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain, parse_duration, parse_grain
-from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states, metrics_for
+from choirmaster.watch.before import Before
+from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states
 from choirmaster.watch.judge import baselines, judge
 
 MAX_REFERENCE_ROWS = 1_000_000
@@ -82,6 +84,8 @@ def measure(
     reference: Any = None,
     schema: Schema | None = None,
     window: str | int | None = AUTO,
+    metrics: str | Sequence[str] = AUTO,
+    exact: bool | str = AUTO,
     engine: Any = "local",
     progress: Progress = silent,
 ) -> Measured:
@@ -90,6 +94,7 @@ def measure(
     See :func:`choirmaster.monitor` for the parameters.
     """
     progress("open", 0, 1, "")
+    asked = wanted(metrics, exact)
     elsewhere = chosen(engine, current)
     if elsewhere is not None:
         refuse_ordered(window, reference)
@@ -118,19 +123,20 @@ def measure(
     if kept is None:  # bins from the first rows; what is wrong in them is counted when they are measured
         kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
     built = build_reference(
-        kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None,
+        kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None, exact=asked.own_bins,
     )  # fmt: skip
+    notes += inexact(built) if asked.own_bins else []
     if past_table is None:
         notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')
     kept = past_table if table is not None else None  # only rows in memory are compared one by one
     del past_table
-    return _scanned(rows, reader, table, kept, built, grain, schema, notes, faults, progress, elsewhere)
+    return _scanned(rows, reader, table, kept, built, grain, schema, notes, faults, progress, elsewhere, asked)
 
 
 def _scanned(
     rows: Rows, reader: Reader, table: pa.Table | None, past: pa.Table | None, reference: Reference,
     grain: Grain | int | None, schema: Schema, notes: list[str], faults: Faults, progress: Progress,
-    elsewhere: SparkRun | None,
+    elsewhere: SparkRun | None, asked: Wanted,
 ) -> Measured:  # fmt: skip
     plan = plan_for(reference, grain, calls=False)
     if isinstance(grain, int) and table is None:
@@ -143,14 +149,16 @@ def _scanned(
     else:
         found = elsewhere.scan(rows, reader, reference, grain)
     progress("values", 0, 1, "")
-    values, metrics = ValueRows(at_most=None if table is not None else OPEN_VALUES), metrics_for(plan.layout.task)
+    values, before = ValueRows(at_most=None if table is not None else OPEN_VALUES), Before()
+    metrics = asked.metrics(plan.layout.task, grain)
     totals = SegmentTotals(plan.parts)
     for window, segment in found.slots():
         states = found.take(plan, (window, segment))
         if plan.layout.sliced:
             totals.add(segment, states)
-        evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics)
-    if table is not None:
+        earlier = before.swap(window, segment, states)
+        evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics, earlier)
+    if table is not None and asked.from_rows:
         sharpen(values, table, past, plan.layout, grain, plan)
     tidy = values.table()
     if not found.rows:

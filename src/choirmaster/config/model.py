@@ -109,7 +109,7 @@ class Monitor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     grace: Duration = field(default_factory=lambda: Duration(HOUR))  # after a window's end before it is measured
     clock: Literal["wall", "data"] = "wall"  # data: time stands where the rows are, as in a replay
     reference: Reference | None = None  # none: drift is undefined, no_reference
-    metrics: Literal["auto"] | tuple[str, ...] = "auto"  # auto: every metric of the task
+    metrics: Literal["auto", "all"] | tuple[str, ...] = "auto"  # auto: the usual ones of the task; all: every one
     segments: tuple[
         str | tuple[str, ...], ...
     ] = ()  # columns whose values are measured apart, or lists of crossed ones

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from choirmaster.drift.equality import Term, by_chance
 from choirmaster.states.base import Floats, Ints
 
 Z = 1.959963984540054
@@ -40,10 +41,11 @@ def psi(current: Ints, reference: Ints) -> Divergence:
     >>> psi(np.array([5, 5]), np.array([5, 5])).number
     0.0
     """
-    p, q = _shares(current + HALF), _shares(reference + HALF)
+    p, q = shares(current + HALF), shares(reference + HALF)
     log = np.log(p / q)
     number = float(((p - q) * log).sum())
-    return around(max(number, 0.0), p, q, log + 1.0 - q / p, 1.0 - log - p / q, current, reference, 1.0)
+    sides = Sides(p, q, log + 1.0 - q / p, 1.0 - log - p / q, (1.0 + q / p) / 2.0, (1.0 + p / q) / 2.0)
+    return around(max(number, 0.0), sides, current, reference, 1.0)
 
 
 def jensen_shannon(current: Ints, reference: Ints) -> Divergence:
@@ -59,38 +61,66 @@ def jensen_shannon(current: Ints, reference: Ints) -> Divergence:
     >>> jensen_shannon(np.array([4, 0]), np.array([0, 4])).number
     1.0
     """
-    p, q = _shares(current), _shares(reference)
+    p, q = shares(current), shares(reference)
     middle = (p + q) / 2.0
     by_p, by_q = _half_log2(p, middle), _half_log2(q, middle)
     number = min(max(float((p * by_p + q * by_q).sum()), 0.0), 1.0)
-    out = around(number, p, q, by_p, by_q, current, reference, 1.0 / (8.0 * LN2))
+    bent = q / (p + q) / (4.0 * LN2), p / (p + q) / (4.0 * LN2)
+    out = around(number, Sides(p, q, by_p, by_q, *bent), current, reference, 1.0 / (8.0 * LN2), _js_term)
     return Divergence(number, out.lower, min(out.upper, 1.0))
 
 
-def around(
-    number: float, p: Floats, q: Floats, by_p: Floats, by_q: Floats, current: Ints, reference: Ints, curvature: float
-) -> Divergence:
-    """Return the interval of a divergence that is about curvature * sum (p - q)^2 / q near equality.
+def _js_term(p: Floats, q: Floats) -> Floats:
+    middle = (p + q) / 2.0
+    return p * _half_log2(p, middle) + q * _half_log2(q, middle)
 
-    Both sides are multinomial samples of n and m rows. Sampling alone lifts the divergence by about
-    curvature (k - 1)(1/n + 1/m), which is taken off the centre; the variance is that of the delta method (gradients
-    ``by_p``, ``by_q``) plus that of the scaled chi-square with k - 1 degrees which the divergence follows at equality,
-    2 (k - 1) (curvature (1/n + 1/m))^2. The interval is cut at 0 and always holds the number itself.
+
+class Sides(NamedTuple):
+    """Shares of both samples; the divergence's gradient by each, and half the second derivative times the share."""
+
+    p: Floats
+    q: Floats
+    by_p: Floats
+    by_q: Floats
+    bent_p: Floats
+    bent_q: Floats
+
+
+def around(
+    number: float, sides: Sides, current: Ints, reference: Ints, curvature: float, term: Term | None = None
+) -> Divergence:
+    """Return the interval of a divergence that is about curvature * sum (p - q)^2 / r near equality.
+
+    Both sides are multinomial samples of n and m rows. Where they come from one distribution, a cell with the share r
+    of all rows adds about curvature (1 - r) (1/n + 1/m) to the divergence by chance alone, with twice the square of
+    curvature (1/n + 1/m) as variance; for cells of few rows ``term`` says it exactly (:func:`by_chance`). Where they
+    differ, chance adds the share's variance times half the second derivative. The greater sum of the two is taken off
+    the lower end, the smaller off the upper; both ends are then widened by a normal margin, whose variance is that by
+    chance plus that of the delta method. The interval is cut at 0 and always holds the number itself.
     """
     n, m = float(current.sum()), float(reference.sum())
-    scale, freedom = curvature * (1.0 / n + 1.0 / m), len(p) - 1
-    variance = _variance(p, by_p) / n + _variance(q, by_q) / m + 2.0 * freedom * scale * scale
-    centre, half = max(number - freedom * scale, 0.0), Z * math.sqrt(variance)
-    return Divergence(number, max(0.0, min(number, centre - half)), max(number, centre + half))
+    p, q, by_p, by_q, bent_p, bent_q = sides
+    scale = curvature * (1.0 / n + 1.0 / m)
+    lift = scale * (1.0 - (current + reference) / (n + m))
+    spread = np.full(len(p), 2.0 * scale * scale * (len(p) - 1) / len(p))
+    if term is None:
+        chance, variance = float(lift.sum()), float(spread.sum())
+    else:
+        chance, variance = by_chance(term, current, reference, lift, spread)
+    apart = float((bent_p * (1.0 - p)).sum()) / n + float((bent_q * (1.0 - q)).sum()) / m
+    half = Z * math.sqrt(variance + _variance(p, by_p) / n + _variance(q, by_q) / m)
+    lower, upper = number - max(chance, apart) - half, max(number - min(chance, apart), 0.0) + half
+    return Divergence(number, max(0.0, lower), max(number, upper))
 
 
-def _shares(counts: Ints | NDArray[np.floating[Any]]) -> Floats:
+def shares(counts: Ints | NDArray[np.floating[Any]]) -> Floats:
+    """Return the share of each cell."""
     return np.asarray(counts / float(counts.sum()), dtype=np.float64)
 
 
 def _half_log2(one: Floats, middle: Floats) -> Floats:
     """Return log2(one / middle) / 2, and 0 where there is nothing: also the derivative by that share."""
-    ratio = np.divide(one, middle, out=np.ones(len(one)), where=one > 0)
+    ratio = np.divide(one, middle, out=np.ones(np.shape(one)), where=one > 0)
     return np.asarray(0.5 * np.log2(ratio), dtype=np.float64)
 
 

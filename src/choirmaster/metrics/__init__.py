@@ -14,19 +14,39 @@ from choirmaster.metrics.calibration import (
     OBSERVED_EXPECTED_RATIO,
 )
 from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
+from choirmaster.metrics.class_drift import LABEL_DRIFT, PREDICTION_DRIFT
 from choirmaster.metrics.class_ks import CLASS_KS
 from choirmaster.metrics.cost import COST, TOTAL_COST
 from choirmaster.metrics.errors import BIAS, MAE, MSE, R2, RMSE
 from choirmaster.metrics.f1 import F1
-from choirmaster.metrics.feature_drift import JENSEN_SHANNON, KS, PSI
+from choirmaster.metrics.feature_drift import (
+    CHI_SQUARED,
+    CHI_SQUARED_P,
+    HELLINGER,
+    JENSEN_SHANNON,
+    KS,
+    L_INFINITY,
+    PSI,
+    TOTAL_VARIATION,
+)
 from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
+from choirmaster.metrics.feature_wasserstein import WASSERSTEIN, WASSERSTEIN_SCALED
 from choirmaster.metrics.jaccard import JACCARD
 from choirmaster.metrics.label_sets import HAMMING_LOSS, SUBSET_ACCURACY
 from choirmaster.metrics.latency import LATENCY_P50, LATENCY_P90, LATENCY_P99
 from choirmaster.metrics.losses import BRIER, LOG_LOSS
 from choirmaster.metrics.mcc import KAPPA, MCC
+from choirmaster.metrics.mean_shift import LABEL_MEAN_SHIFT, MEAN_SHIFT
 from choirmaster.metrics.negative_predictive_value import NEGATIVE_PREDICTIVE_VALUE
 from choirmaster.metrics.precision import PRECISION
+from choirmaster.metrics.previous import (
+    JENSEN_SHANNON_PREVIOUS,
+    KS_PREVIOUS,
+    PSI_PREVIOUS,
+    SCORE_KS_PREVIOUS,
+    SCORE_PSI_PREVIOUS,
+    WASSERSTEIN_SCALED_PREVIOUS,
+)
 from choirmaster.metrics.quantiles import (
     CROSSING_RATE,
     INTERVAL_COVERAGE,
@@ -41,7 +61,18 @@ from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
 from choirmaster.metrics.review import REVIEW
 from choirmaster.metrics.right_together import CORRECTNESS_CORRELATION, CORRECTNESS_KAPPA, DOUBLE_FAULT, Q_STATISTIC
 from choirmaster.metrics.roc_auc import GINI, ROC_AUC
-from choirmaster.metrics.score_drift import SCORE_JENSEN_SHANNON, SCORE_KS, SCORE_MEAN, SCORE_PSI
+from choirmaster.metrics.score_drift import (
+    SCORE_CHI_SQUARED,
+    SCORE_CHI_SQUARED_P,
+    SCORE_HELLINGER,
+    SCORE_JENSEN_SHANNON,
+    SCORE_KS,
+    SCORE_L_INFINITY,
+    SCORE_MEAN,
+    SCORE_PSI,
+    SCORE_TOTAL_VARIATION,
+    SCORE_WASSERSTEIN,
+)
 from choirmaster.metrics.shares import LABEL_SHARE, POSITIVE_RATE, PREVALENCE
 from choirmaster.metrics.specificity import FALSE_POSITIVE_RATE, SPECIFICITY
 from choirmaster.metrics.spread import SPREAD, SPREAD_DRIFT
@@ -116,9 +147,32 @@ METRICS: tuple[Metric, ...] = (
     PSI,
     JENSEN_SHANNON,
     KS,
+    WASSERSTEIN,
+    WASSERSTEIN_SCALED,
+    MEAN_SHIFT,
+    HELLINGER,
+    TOTAL_VARIATION,
+    L_INFINITY,
+    CHI_SQUARED,
+    CHI_SQUARED_P,
+    PSI_PREVIOUS,
+    JENSEN_SHANNON_PREVIOUS,
+    KS_PREVIOUS,
+    WASSERSTEIN_SCALED_PREVIOUS,
     SCORE_PSI,
     SCORE_JENSEN_SHANNON,
     SCORE_KS,
+    SCORE_WASSERSTEIN,
+    SCORE_HELLINGER,
+    SCORE_TOTAL_VARIATION,
+    SCORE_L_INFINITY,
+    SCORE_CHI_SQUARED,
+    SCORE_CHI_SQUARED_P,
+    SCORE_PSI_PREVIOUS,
+    SCORE_KS_PREVIOUS,
+    *LABEL_DRIFT,
+    *PREDICTION_DRIFT,
+    LABEL_MEAN_SHIFT,
     SCORE_MEAN,
     MEAN,
     MISSING_RATE,

@@ -12,6 +12,7 @@ from choirmaster.values import Reason, Value
 
 WEIGHTED = "weighted"
 _ABSENT = (Reason.ONE_CLASS_ONLY, Reason.NO_POSITIVES)  # a class that does not occur has no part in the mean
+_OF_A_TEST = ("score_chi_squared", "score_chi_squared_p")  # a mean of statistics or of p-values says nothing
 
 
 def mean_over_classes(values: Sequence[Value], weights: Sequence[int] | None = None) -> Value:
@@ -48,7 +49,7 @@ def mean_over_classes(values: Sequence[Value], weights: Sequence[int] | None = N
 
 def averages(metric: Metric, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the means a metric of ``scores/1`` has over several classes: of quality two, of drift one, else none."""
-    if metric.needs != "scores/1" or len(classes) < 2:
+    if metric.needs != "scores/1" or len(classes) < 2 or metric.name in _OF_A_TEST:
         return ()
     names = {QUALITY: (MACRO, WEIGHTED), DRIFT: (MACRO,)}.get(metric.family, ())
     return tuple(one for one in names if one not in classes)

@@ -18,6 +18,7 @@ CLASSES = (Task.BINARY, Task.MULTICLASS, Task.MULTILABEL)
 EVERY = tuple(Task)
 NUMBERS = (Task.REGRESSION,)
 MACRO = "macro"
+REFERENCE, PREVIOUS = "reference", "previous"
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +51,9 @@ class Metric:
     whole : str
         The target of the value of the whole state where there are others too.
     usual : bool
-        Measured unless asked otherwise.
+        Measured unless other metrics are asked for; the others are measured with ``metrics="all"`` or by name.
+    against : str
+        What the drift family compares with: the ``reference``, or the ``previous`` window of the same segment.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Metric:
     targets: Callable[[Any], tuple[str, ...]] | None = None
     usual: bool = True
     whole: str = MACRO
+    against: str = REFERENCE
 
     @property
     def per_target(self) -> bool:
@@ -95,7 +99,8 @@ def evaluate(metric: Metric, state: State | None, reference: State | None = None
     state : State or None
         None where nothing was counted in the window.
     reference : State or None
-        The other side of a comparison; only metrics of the drift family look at it.
+        The other side of a comparison (of the reference, or of the window before); only metrics of the drift family
+        look at it.
     target : str
         A class name; '' and ``macro`` mean the value of the whole state.
 
@@ -124,7 +129,8 @@ def evaluate(metric: Metric, state: State | None, reference: State | None = None
 
 def _compare(metric: Metric, state: State, reference: State | None) -> Value:
     if reference is None or reference.empty:
-        return undefined(Reason.NO_REFERENCE, kind=metric.kind)
+        detail = "nothing was measured in the window just before" if metric.against == PREVIOUS else ""
+        return undefined(Reason.NO_REFERENCE, kind=metric.kind, detail=detail)
     if reference.part.id != state.part.id:
         raise StateMismatch("current and reference do not belong together", expected=state.part.id,
                             got=reference.part.id)  # fmt: skip

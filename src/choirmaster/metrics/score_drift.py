@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,9 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choirmaster.drift.cells import pour, quantile_cells
+from choirmaster.drift.wasserstein import Side
 from choirmaster.metrics.base import CLASSES, DATA_QUALITY, DRIFT, Metric
 from choirmaster.metrics.intervals import mean_interval
-from choirmaster.metrics.two_sides import js_value, ks_value, psi_value
+from choirmaster.metrics.two_sides import (
+    CountsValue,
+    chi_squared_p_value,
+    chi_squared_value,
+    greatest_value,
+    hellinger_value,
+    js_value,
+    ks_value,
+    psi_value,
+    variation_value,
+    wasserstein_value,
+)
 from choirmaster.states.base import Floats, Ints
 from choirmaster.states.bins import single_valued
 from choirmaster.states.scores import ScorePart, Scores
@@ -33,6 +46,22 @@ def score_js(current: Scores, reference: Scores) -> Value:
 def score_ks(current: Scores, reference: Scores) -> Value:
     """Kolmogorov-Smirnov distance of the scores, with its rigorous resolution (see ``ks``)."""
     return _nothing(current, reference) or ks_value(current.everyone, reference.everyone, _bins(current.part).single)
+
+
+def score_wasserstein(current: Scores, reference: Scores) -> Value:
+    """Wasserstein-1 distance of the scores over all bins, in units of probability (see ``wasserstein``)."""
+    widths = 2.0 * _bins(current.part).half
+    now, past = (Side(np.concatenate([[0], one.everyone, [0]])) for one in (current, reference))
+    return _nothing(current, reference) or wasserstein_value(now, past, widths)
+
+
+def over_cells(measure: CountsValue) -> Callable[[Scores, Scores], Value]:
+    """Return the metric that takes a measure of counts over the ten quantile cells of the reference's scores."""
+
+    def value(current: Scores, reference: Scores) -> Value:
+        return _nothing(current, reference) or measure(*_coarse(current, reference))
+
+    return value
 
 
 def score_mean(state: Scores) -> Value:
@@ -105,4 +134,32 @@ SCORE_KS = Metric(
 SCORE_MEAN = Metric(
     "score_mean", "scores/1", DATA_QUALITY, CLASSES, "none", "probability", "mean score, labelled or not",
     "normal, widened by the resolution of the bins", "textbook", score_mean,
+)  # fmt: skip
+SCORE_HELLINGER = Metric(
+    "score_hellinger", "scores/1", DRIFT, CLASSES, "lower", "ratio",
+    "hellinger of the scores over ten quantile cells of the reference", "as hellinger", "as hellinger",
+    over_cells(hellinger_value), usual=False,
+)  # fmt: skip
+SCORE_TOTAL_VARIATION = Metric(
+    "score_total_variation", "scores/1", DRIFT, CLASSES, "lower", "ratio",
+    "total_variation of the scores over ten quantile cells of the reference", "as total_variation", "textbook",
+    over_cells(variation_value), usual=False,
+)  # fmt: skip
+SCORE_L_INFINITY = Metric(
+    "score_l_infinity", "scores/1", DRIFT, CLASSES, "lower", "ratio",
+    "l_infinity of the scores over ten quantile cells of the reference", "as l_infinity", "as l_infinity",
+    over_cells(greatest_value), usual=False,
+)  # fmt: skip
+SCORE_CHI_SQUARED = Metric(
+    "score_chi_squared", "scores/1", DRIFT, CLASSES, "lower", "statistic",
+    "chi_squared of the scores over ten quantile cells of the reference", "as chi_squared", "as chi_squared",
+    over_cells(chi_squared_value), usual=False,
+)  # fmt: skip
+SCORE_CHI_SQUARED_P = Metric(
+    "score_chi_squared_p", "scores/1", DRIFT, CLASSES, "higher", "probability", "p-value of score_chi_squared",
+    "none: it speaks of sampling itself", "as chi_squared", over_cells(chi_squared_p_value), usual=False,
+)  # fmt: skip
+SCORE_WASSERSTEIN = Metric(
+    "score_wasserstein", "scores/1", DRIFT, CLASSES, "lower", "probability",
+    "int |F - G| of the scores over all bins", "as wasserstein", "as wasserstein", score_wasserstein, usual=False,
 )  # fmt: skip

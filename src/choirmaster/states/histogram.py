@@ -25,11 +25,14 @@ class NumericPart(Part):
         The reference's own counts, in the order of a state's cells.
     exponent : int
         Scale 2^exponent of the two tail sums.
+    deviation : float
+        Standard deviation of the reference's finite values, for what is told in units of it; no part of the id.
     """
 
     edges: Floats
     reference: Ints
     exponent: int
+    deviation: float = float("nan")
     kind = "histogram/1"
 
     @property
@@ -77,7 +80,10 @@ def numeric_part(x: Floats, *, exact: bool = False) -> NumericPart:
     edges = feature_edges(x, exact=exact)
     missing, infinite = int(np.isnan(x).sum()), int(np.isinf(x).sum())
     counts = np.concatenate([count_cells(x, edges), [missing, infinite, 0]]).astype(np.int64)
-    return NumericPart(edges, counts, scale_exponent(x))
+    finite = x[np.isfinite(x)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = float(finite.std()) if len(finite) else float("nan")
+    return NumericPart(edges, counts, scale_exponent(x), deviation)
 
 
 def category_part(counts: dict[str, int], missing: int) -> CategoryPart:

@@ -10,9 +10,11 @@ import pyarrow as pa
 from choirmaster.metrics import METRICS, Metric, evaluate, targets
 from choirmaster.metrics.across import WEIGHTED, averages, mean_over_classes, positives
 from choirmaster.metrics.across_labels import PER_CLASS, label_means
+from choirmaster.metrics.base import PREVIOUS
 from choirmaster.plan import Plan
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.schema import Layout, Task
+from choirmaster.states.base import State
 from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import States
 from choirmaster.states.reference import Reference
@@ -21,6 +23,8 @@ from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value, undefi
 from choirmaster.watch.labelled import LABEL_SHARE, label_share
 from choirmaster.watch.versions import version_values
 
+AUTO, ALL = "auto", "all"
+Metrics = dict[str, tuple[Metric, ...]]  # by the kind of state they are read off
 ALL_SERIES = "all"  # features belong to every series
 Refuses = Callable[[StateKey, Metric], bool]
 
@@ -83,14 +87,28 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_timestamp(kind) else kind
 
 
-def metrics_for(task: Task, names: Iterable[str] | None = None) -> dict[str, tuple[Metric, ...]]:
-    """Return the metrics of a task by the kind of state they are read off."""
-    chosen = set(names) if names is not None else None
-    out: dict[str, tuple[Metric, ...]] = {}
+def metrics_for(task: Task, names: Iterable[str] | str | None = AUTO, also: Iterable[str] = ()) -> Metrics:
+    """Return the metrics of a task by the kind of state they are read off.
+
+    Parameters
+    ----------
+    names : iterable of str, "auto", "all" or None
+        ``auto`` and None are the usual ones.
+    also : iterable of str
+        Names that are wanted whatever else is.
+    """
+    wanted = set(also) | (set() if names is None or isinstance(names, str) else set(names))
+    out: Metrics = {}
     for metric in METRICS:
-        if task in metric.tasks and (chosen is None or metric.name in chosen):
+        chosen = names == ALL or metric.name in wanted or (names in (AUTO, None) and metric.usual)
+        if task in metric.tasks and chosen:
             out[metric.needs] = (*out.get(metric.needs, ()), metric)
     return out
+
+
+def without_previous(metrics: Metrics) -> Metrics:
+    """Return the metrics that need no window before."""
+    return {kind: tuple(one for one in some if one.against != PREVIOUS) for kind, some in metrics.items()}
 
 
 def evaluate_states(
@@ -99,22 +117,27 @@ def evaluate_states(
     states: States,
     plan: Plan,
     reference: Reference,
-    metrics: dict[str, tuple[Metric, ...]],
+    metrics: Metrics,
+    previous: States | None = None,
     *,
     refuses: Refuses = lambda _, __: False,
 ) -> None:
     """Append every value of one window and segment. What nothing was counted for is undefined, not absent.
 
-    A segment is not compared with the reference, which is of all rows: a slice differs from the whole without drift.
-    What ``refuses`` says is undefined, because windows were added up that had different references.
+    A segment is not compared with the reference, which is of all rows: a slice differs from the whole without drift. It
+    is compared with itself in the window just before, whose states are ``previous``. What ``refuses`` says is
+    undefined, because windows were added up that had different references.
     """
     if subject.segment:
-        metrics = {kind: tuple(one for one in some if not one.compares) for kind, some in metrics.items()}
+        metrics = {kind: tuple(one for one in some if not one.compares or one.against == PREVIOUS)
+                   for kind, some in metrics.items()}  # fmt: skip
     for key in plan.keys(segmented=bool(subject.segment)):
-        for metric, target, value in _values(key, states, reference, metrics, refuses):
-            rows.add(subject, key, target, metric.name, value, reference.id)
-    for series, target, name, value in class_means(states, plan, reference, metrics):
-        rows.add(subject, StateKey(series, "scores/1"), target, name, value, reference.id)
+        for metric, target, value in _values(key, states, reference, metrics, previous or {}, refuses):
+            against = PREVIOUS if metric.against == PREVIOUS else reference.id
+            rows.add(subject, key, target, metric.name, value, against)
+    for series, target, metric, value in class_means(states, plan, reference, metrics, previous or {}):
+        against = PREVIOUS if metric.against == PREVIOUS else reference.id
+        rows.add(subject, StateKey(series, "scores/1"), target, metric.name, value, against)
     if not subject.segment:
         for key, target, name, value in version_values(states, plan, metrics):
             rows.add(subject, key, target, name, value, reference.id)
@@ -142,11 +165,11 @@ def _label_means(
 
 
 def _values(
-    key: StateKey, states: States, reference: Reference, metrics: dict[str, tuple[Metric, ...]], refuses: Refuses
+    key: StateKey, states: States, reference: Reference, metrics: Metrics, previous: States, refuses: Refuses
 ) -> Iterator[tuple[Metric, str, Value]]:
     state = states.get(key)
-    past = reference.states.get(key)
     for metric in metrics.get(key.kind, ()):
+        past = _other_side(metric, key, states, reference, previous)
         for target in targets(metric, state) if state is not None else ("",):
             value = (
                 undefined(Reason.MIXED_REFERENCES, kind=metric.kind)
@@ -157,9 +180,18 @@ def _values(
                 yield metric, key.target or target, value
 
 
+def _other_side(metric: Metric, key: StateKey, states: States, reference: Reference, previous: States) -> State | None:
+    """Return what a metric compares with; a window measured with other bins is nothing to compare with."""
+    if metric.against != PREVIOUS:
+        return reference.states.get(key)
+    state, before = states.get(key), previous.get(key)
+    alike = state is None or before is None or before.part.id == state.part.id
+    return before if alike else None
+
+
 def class_means(
-    states: States, plan: Plan, reference: Reference, metrics: dict[str, tuple[Metric, ...]]
-) -> Iterator[tuple[str, str, str, Value]]:
+    states: States, plan: Plan, reference: Reference, metrics: Metrics, previous: States
+) -> Iterator[tuple[str, str, Metric, Value]]:
     """Yield series, target, metric and value of the means over classes, where each class has a state of its own."""
     by_series: dict[str, list[StateKey]] = {}
     for key in plan.keys(segmented=True):
@@ -170,8 +202,9 @@ def class_means(
         for metric in metrics.get("scores/1", ()):
             names = averages(metric, [key.target for key in keys])
             if names:
-                values = [evaluate(metric, states.get(key), reference.states.get(key)) for key in keys]
+                past = [_other_side(metric, key, states, reference, previous) for key in keys]
+                values = [evaluate(metric, states.get(key), one) for key, one in zip(keys, past, strict=True)]
                 for name in names:
                     value = mean_over_classes(values, weights if name == WEIGHTED else None)
                     if value.reason is not Reason.NOT_APPLICABLE:
-                        yield series, name, metric.name, value
+                        yield series, name, metric, value

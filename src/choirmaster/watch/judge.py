@@ -18,17 +18,17 @@ from choirmaster.states.reference import Reference
 from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import Window, to_micros
 from choirmaster.watch.evaluate import Subject as Measured
-from choirmaster.watch.evaluate import ValueRows, evaluate_states, metrics_for
+from choirmaster.watch.evaluate import ValueRows, evaluate_states, metrics_for, without_previous
 from choirmaster.watch.labelled import LABEL_SHARE
 
 Baselines = Mapping[tuple[str, str, str, str], tuple[float, float | None]]  # series, feature, target, metric
 
 
-def baselines(reference: Reference) -> Baselines:
-    """Return what each metric is on the reference's own rows."""
+def baselines(reference: Reference, names: Iterable[str] | str | None = None, also: Iterable[str] = ()) -> Baselines:
+    """Return what each metric is on the reference's own rows; which ones: see :func:`metrics_for`."""
     rows = ValueRows()
     plan = Plan(reference.layout, reference.parts, None)
-    metrics = metrics_for(reference.layout.task)
+    metrics = without_previous(metrics_for(reference.layout.task, names, also))
     evaluate_states(rows, Measured("", Window(0, 0)), dict(reference.states), plan, reference, metrics)
     cells = rows.columns
     keys = zip(cells["series"], cells["feature"], cells["target"], cells["metric"], strict=True)

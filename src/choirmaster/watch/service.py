@@ -21,6 +21,7 @@ from choirmaster.states.pack import unpack
 from choirmaster.states.reference import to_bytes
 from choirmaster.times import DAY, Window
 from choirmaster.watch.absorb import absorb
+from choirmaster.watch.before import Before, neighbours, rows_of
 from choirmaster.watch.choosing import chosen_rows, differences, fix_text
 from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
 from choirmaster.watch.evaluate import Subject as Measured
@@ -210,12 +211,15 @@ class Monitor:
             if history is None:
                 return None
             self.store.open_ensemble(settings.name, widest(settings.layout, history))
-            past = {name: baselines(one) for name, one in history.references.items()}
+            past = {name: baselines(one, settings.metrics, settings.ruled) for name, one in history.references.items()}
             watched = Watched(settings, history, past)
             for one in self.store.packs(settings.name):
                 watched.revisions[one.window] = max(one.revision, watched.revisions.get(one.window, 0))
             for document in self.store.documents("evaluated", f"{settings.name}/").values():
-                watched.evaluated[Window(document["start"], document["end"])] = document["revision"]
+                window = Window(document["start"], document["end"])
+                watched.evaluated[window] = document["revision"]
+                if document.get("rows") is not None:
+                    watched.counted[window] = document["rows"]
             self._watched[settings.name] = watched
         return self._watched[settings.name]
 
@@ -273,19 +277,32 @@ class Monitor:
 
     def _measure(self, watched: Watched, due: list[Window]) -> int:
         settings = watched.settings
-        metrics = metrics_for(settings.layout.task, settings.measured)
-        rows = ValueRows()
-        for one in self.store.packs(settings.name, due):
+        metrics = metrics_for(settings.layout.task, settings.metrics, settings.ruled)
+        rows, before, asked = ValueRows(), Before(), set(due)
+        earlier, later = neighbours(due, watched.evaluated.keys() | asked)
+        packs = self.store.packs(settings.name, sorted(asked | earlier | set(later.values())))
+        for one in sorted(packs, key=lambda pack: (pack.window, pack.segment)):
+            if one.window not in asked and one.window not in earlier:
+                continue
             reference = watched.history.at(one.window.start)
             plan = plan_for(reference, settings.grain, calls=True)
             states = unpack(one.payload, plan.parts, BY_KIND)
+            previous = before.swap(one.window, one.segment, states)
+            if one.window not in asked:
+                continue
+            if not one.segment:
+                known, watched.counted[one.window] = watched.counted.get(one.window), rows_of(states)
+                if known not in (None, rows_of(states)) and one.window in later:
+                    asked.add(later[one.window])  # rows came late: the next window was compared with fewer of them
             subject = Measured(settings.name, one.window, one.segment, one.revision)
-            evaluate_states(rows, subject, states, plan, reference, metrics)
+            evaluate_states(rows, subject, states, plan, reference, metrics, previous)
+        due = sorted(asked)
         table = rows.table()
         self.store.put_values(settings.name, due, table)
         for window in due:
             watched.evaluated[window] = watched.revisions[window]
-            document = {"start": window.start, "end": window.end, "revision": watched.revisions[window]}
+            document = {"start": window.start, "end": window.end, "revision": watched.revisions[window],
+                        "rows": watched.counted.get(window)}  # fmt: skip
             self.store.put_document("evaluated", f"{settings.name}/{window.start}", document, at=self.clock.now())
         return int(table.num_rows)
 

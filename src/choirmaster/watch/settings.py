@@ -44,8 +44,8 @@ class MonitorSettings:
         What pages show and measuring does not need: fusion rule, weights, member files.
     collect : int
         Microseconds of live rows that make a reference where none is configured, unless 10,000 rows come first.
-    metrics : tuple of str or None
-        None measures all that fit the task.
+    metrics : tuple of str, "all" or None
+        None measures the usual ones of the task.
     """
 
     name: str
@@ -64,11 +64,9 @@ class MonitorSettings:
     owner: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     collect: int = COLLECT_TIME
-    metrics: tuple[str, ...] | None = None
+    metrics: tuple[str, ...] | str | None = None
 
     @property
-    def measured(self) -> tuple[str, ...] | None:
-        """Names of the metrics that are read off states: the wanted ones and those the rules look at; None for all."""
-        if self.metrics is None:
-            return None
-        return tuple(sorted({*self.metrics, *(rule.metric for rule in self.rules), "label_share"}))
+    def ruled(self) -> tuple[str, ...]:
+        """Names of the metrics that are read off states whatever else is: those the rules look at."""
+        return tuple(sorted({*(rule.metric for rule in self.rules), "label_share"}))

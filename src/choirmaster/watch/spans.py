@@ -21,6 +21,7 @@ from choirmaster.states.reference import Reference
 from choirmaster.states.versions import fold
 from choirmaster.times import DAY, HOUR, MINUTE, Grain, Window, parse_grain, window_of
 from choirmaster.watch.absorb import live
+from choirmaster.watch.before import Before
 from choirmaster.watch.evaluate import ALL_SERIES, Subject, ValueRows, evaluate_states, metrics_for
 from choirmaster.watch.history import History, widest
 from choirmaster.watch.labelled import LABEL_SHARE
@@ -121,21 +122,24 @@ class Spans:
                     yield window, segment, states, reference, 0
 
     def _read(self, query: ValueQuery, over: Mapping[Window, Window], counted: Iterable[Counted]) -> pa.Table:
-        rows = ValueRows()
+        rows, before = ValueRows(), Before()
         for longer, some in groupby(counted, key=lambda one: over[one[0]]):
             sums: dict[str, Sum] = {}
             for _, segment, states, reference, revision in some:
                 sums.setdefault(segment, Sum()).add(states, reference, revision)
             for segment, found in sorted(sums.items()):
-                self._evaluate(rows, query, Subject(self.settings.name, longer, segment, found.revision), found)
+                subject = Subject(self.settings.name, longer, segment, found.revision)
+                self._evaluate(rows, query, subject, found, before)
         return _chosen(rows.table(), query)
 
-    def _evaluate(self, rows: ValueRows, query: ValueQuery, subject: Subject, found: Sum) -> None:
+    def _evaluate(self, rows: ValueRows, query: ValueQuery, subject: Subject, found: Sum, before: Before) -> None:
         keep, whole = wanted_keys(query), plan_for(found.reference, None, calls=True)
         plan = replace(whole, parts={key: part for key, part in whole.parts.items() if keep(key)})
-        names = tuple(map(_whole, query.metrics)) or self.settings.measured
-        metrics = metrics_for(self.settings.layout.task, names)
-        evaluate_states(rows, subject, fold(found.states), plan, found.reference, metrics, refuses=found.refuses)
+        named = tuple(map(_whole, query.metrics))
+        names, also = (named, ()) if named else (self.settings.metrics, self.settings.ruled)
+        metrics, states = metrics_for(self.settings.layout.task, names, also), fold(found.states)
+        previous = before.swap(subject.window, subject.segment, states)
+        evaluate_states(rows, subject, states, plan, found.reference, metrics, previous, refuses=found.refuses)
 
 
 def _over(grain: Grain | None, windows: Iterable[Window], query: ValueQuery) -> dict[Window, Window]:

@@ -21,6 +21,7 @@ class Watched:
     past: Mapping[str, Baselines]
     revisions: dict[Window, int] = field(default_factory=dict)
     evaluated: dict[Window, int] = field(default_factory=dict)
+    counted: dict[Window, int] = field(default_factory=dict)  # rows of a window when it was evaluated
     judged_at: int | None = None
 
     @property

@@ -1,0 +1,59 @@
+"""What is asked of measuring frames and files: which metrics, and how exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from choirmaster.errors import unknown
+from choirmaster.layout import Task
+from choirmaster.metrics import BY_NAME
+from choirmaster.states.bins import MAX_EXACT, single_valued
+from choirmaster.states.histogram import NumericPart
+from choirmaster.states.reference import Reference
+from choirmaster.times import Grain
+from choirmaster.watch.evaluate import ALL, AUTO, Metrics, metrics_for, without_previous
+
+
+class Wanted(NamedTuple):
+    """Names of metrics, ``auto`` or ``all``; whether each distinct value gets a bin; whether rows sharpen values."""
+
+    names: str | tuple[str, ...] = AUTO
+    own_bins: bool = False
+    from_rows: bool = True
+
+    def metrics(self, task: Task, grain: Grain | int | None) -> Metrics:
+        """Return the metrics of a task; where all rows lie in one window, none needs a window before."""
+        found = metrics_for(task, self.names)
+        return without_previous(found) if grain is None else found
+
+
+def wanted(metrics: str | Sequence[str], exact: bool | str) -> Wanted:
+    """Check what was asked for."""
+    if not isinstance(exact, bool) and exact != AUTO:
+        raise unknown("choice", str(exact), (AUTO, "True", "False"), where="exact")
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    if metrics in (AUTO, ALL):
+        return Wanted(names[0], exact is True, exact is not False)
+    for one in names:
+        if one not in BY_NAME:
+            raise unknown("metric", one, BY_NAME, where="metrics")
+    return Wanted(names, exact is True, exact is not False)
+
+
+def inexact(reference: Reference) -> list[str]:
+    """Say which columns have too many distinct values in the reference for a bin each.
+
+    >>> from choirmaster.layout import Layout, SeriesSpec
+    >>> inexact(Reference(Layout(Task.BINARY, (SeriesSpec("a"),), ("no", "yes"), "yes"), {}, {}))
+    []
+    """
+    out = []
+    for key, part in reference.parts.items():
+        if not isinstance(part, NumericPart) or not len(part.edges):
+            continue
+        used = part.reference[1 : len(part.edges)] > 0
+        if not single_valued(part.edges)[used].all():
+            out.append(f"exact: {key.feature or key.series} has more than {MAX_EXACT:,} distinct values in the "
+                       "reference, so its ks and wasserstein keep a resolution")  # fmt: skip
+    return out
