@@ -17,6 +17,7 @@ from choirmaster.ports import ValueQuery
 from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
 from choirmaster.times import DAY, HOUR, Grain, Window, isoformat, to_micros
+from choirmaster.watch.before import Before
 from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states, metrics_for
 from choirmaster.watch.history import history_of
 from choirmaster.watch.queries import Queries
@@ -48,10 +49,11 @@ def scanned(site, grain: Grain | None):
     history = history_of(site.store, "e", LAYOUT)
     table = leading(site.table, site.events)
     states = LocalEngine().states(table, history.current, grain, calls=True)
-    out, plan = ValueRows(), plan_for(history.current, grain, calls=True)
-    for (window, segment), found in states.items():
+    out, plan, before = ValueRows(), plan_for(history.current, grain, calls=True), Before()
+    for (window, segment), found in sorted(states.items(), key=lambda pair: pair[0]):
         metrics = metrics_for(LAYOUT.task)
-        evaluate_states(out, Subject("e", window, segment), found, plan, history.current, metrics)
+        earlier = before.swap(window, segment, found)
+        evaluate_states(out, Subject("e", window, segment), found, plan, history.current, metrics, earlier)
     return states, out.table()
 
 
