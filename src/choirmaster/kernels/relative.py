@@ -42,13 +42,15 @@ def relative_losses(
         if f[i] < 0.0 or y[i] < 0.0:
             counts[g, negative] += 1
         else:
-            ratio = natural_log(1.0 + f[i]) - natural_log(1.0 + y[i])
-            add_units(ratio * ratio, per_unit[10], g, 10, counts, sums)
-            add_units(ratio * ratio * ratio * ratio, per_unit[11], g, 11, counts, sums)
+            ratio = natural_log((1.0 + f[i]) / (1.0 + y[i]))
+            ratio *= ratio
+            add_units(ratio, per_unit[10], g, 10, counts, sums)
+            add_units(ratio * ratio, per_unit[11], g, 11, counts, sums)
         d = y[i] - centre
+        square = d * d
         add_units(d, per_unit[12], g, 12, counts, sums)
-        add_units(d * d, per_unit[13], g, 13, counts, sums)
-        add_units(d * d * d, per_unit[14], g, 14, counts, sums)
-        add_units(d * d * d * d, per_unit[15], g, 15, counts, sums)
+        add_units(square, per_unit[13], g, 13, counts, sums)
+        add_units(square * d, per_unit[14], g, 14, counts, sums)
+        add_units(square * square, per_unit[15], g, 15, counts, sums)
         add_units(e * e * d, per_unit[16], g, 16, counts, sums)
-        add_units(e * e * d * d, per_unit[17], g, 17, counts, sums)
+        add_units(e * e * square, per_unit[17], g, 17, counts, sums)
