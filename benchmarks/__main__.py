@@ -9,7 +9,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import footprint, scan, state_bytes
+from benchmarks import footprint, relabel, scan, state_bytes
 from benchmarks.peers import compare
 
 
@@ -30,10 +30,14 @@ def main() -> None:
     found = [scan.main(rows, given.folder, given.days) for rows in given.rows or [1_000_000, 10_000_000]]
     peers = [] if given.no_peers else compare.main(given.peer_rows or [100_000, 1_000_000], given.folder, given.days)
     states = state_bytes.main()
+    labels = relabel.main()
     size = footprint.main()
     if given.json:
         given.json.write_text(
-            json.dumps({"scan": found, "peers": peers, "states": states, "footprint": size}, indent=2) + "\n",
+            json.dumps(
+                {"scan": found, "peers": peers, "states": states, "relabel": labels, "footprint": size}, indent=2
+            )
+            + "\n",
             encoding="utf-8",
         )
 

@@ -155,7 +155,7 @@ def again_once(monitor: Any, store: Any) -> None:
     from choirmaster.watch.epochs import begin_epoch
 
     settings = monitor.settings["e"]
-    watched = monitor._watched["e"]
+    watched = monitor._watched["e"]  # noqa: SLF001 - what the loop knows, so that reading it is not timed
     epoch = Epoch(watched.reference.id, FIRST)
     begin_epoch(store, monitor.engine, settings, watched.reference, epoch, watched.revisions)
     watched.revisions = {window: revision + 1 for window, revision in watched.revisions.items()}
@@ -171,7 +171,8 @@ def main(sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)) -> list[dict[str
         one = json.loads(done.stdout.splitlines()[-1])
         print(f"relabel: {n:,} rows a day x {FEATURES} features x {len(MEMBERS)} members, 1 % of the labels corrected: "
               f"{one['corrected_seconds']} s; the day again {one['again_seconds']} s; ratio {one['ratio']:.1%}, "
-              f"of processor time {one['cpu_ratio']:.1%} ({one['corrected_cpu_seconds']} of {one['again_cpu_seconds']} s); "
+              f"of processor time {one['cpu_ratio']:.1%} "
+              f"({one['corrected_cpu_seconds']} of {one['again_cpu_seconds']} s); "
               f"first measuring {one['first_seconds']} s; states equal bit for bit", flush=True)  # fmt: skip
         found.append(one)
     return found

@@ -15,7 +15,7 @@ from choirmaster.values import VALUE_ORDER
 def value(metric, day, number, **more):
     row = {
         "ensemble": "delays", "window_start": day * DAY, "window_end": (day + 1) * DAY, "revision": 1,
-        "series": "boost", "version": "v1", "segment": "", "feature": "", "target": "",
+        "series": "boost", "version": "*", "segment": "", "feature": "", "target": "",
         "metric": metric, "value": number, "lower": None,
         "upper": None, "resolution": 0.0, "n": 3, "kind": "realized", "reason": "", "reference": "r",
     }  # fmt: skip
