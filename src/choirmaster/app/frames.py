@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.text import Alert
 from choirmaster.app.exact_rows import sharpen
-from choirmaster.app.on_spark import SparkRun, chosen, open_reference, refuse_ordered
-from choirmaster.app.reading import Reader
-from choirmaster.app.rows import Rows, Split, open_rows
+from choirmaster.app.gathering import AUTO, Gathered, Progress, gather, silent
 from choirmaster.app.slices import SegmentTotals
 from choirmaster.app.wanted import Wanted, inexact, wanted
-from choirmaster.engines import columns as col
-from choirmaster.engines.local import scan
-from choirmaster.engines.reference import build_reference
-from choirmaster.errors import DataError, SchemaError
-from choirmaster.guess import guess_schema
-from choirmaster.layout import Layout
-from choirmaster.plan import plan_for
 from choirmaster.schema import Schema
-from choirmaster.sources.canonical import sort_by_time
-from choirmaster.sources.faults import Faults
-from choirmaster.sources.resolve import resolve
 from choirmaster.states.reference import Reference
-from choirmaster.times import Grain, parse_duration, parse_grain
+from choirmaster.times import Grain
 from choirmaster.watch.before import Before
 from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states
 from choirmaster.watch.judge import baselines, judge
 
-MAX_REFERENCE_ROWS = 1_000_000
-FIRST_ROWS = 100_000  # from which bins come where there is no reference
 OPEN_VALUES = 5_000
 EXPECTED_LABEL_SHARE = 0.5
-AUTO = "auto"
-Progress = Callable[[str, float, float, str], None]
-
-
-def silent(stage: str, done: float, total: float, text: str = "") -> None:
-    """Show nothing."""
 
 
 @dataclass
@@ -63,21 +42,6 @@ class Measured:
     slices: SegmentTotals = field(default_factory=lambda: SegmentTotals({}))
 
 
-def _splits(reader: Reader, rows: Rows, table: pa.Table | None) -> list[Split]:
-    """Return canonical rows in pieces: those in memory, else those of the source."""
-    if table is not None:
-        return Rows(table.schema, rows.kind, rows.name, table).splits(table.schema.names)
-    return [_through(reader, one) for one in rows.splits(reader.canonical.columns)]
-
-
-def _through(reader: Reader, split: Split) -> Split:
-    def read() -> Iterator[pa.RecordBatch]:
-        for batch in split():
-            yield reader.batch(batch)
-
-    return read
-
-
 def measure(
     current: Any,
     *,
@@ -93,64 +57,20 @@ def measure(
 
     See :func:`choirmaster.monitor` for the parameters.
     """
-    progress("open", 0, 1, "")
     asked = wanted(metrics, exact)
-    elsewhere = chosen(engine, current)
-    if elsewhere is not None:
-        refuse_ordered(window, reference)
-    rows = open_rows(current) if elsewhere is None else elsewhere.open(current)
-    notes: list[str] = []
-    if schema is None:
-        schema = guess_schema(rows.sample())
-        notes += [f"guessed {note}" for note in schema.notes]
-    if not schema.members:
-        raise SchemaError("there is nothing to measure", where="schema", expected="members or a prediction",
-                          fix='say members={"name": "column"} or prediction="column"')  # fmt: skip
-    past = None if reference is None or _is_share(reference) else open_reference(reference, elsewhere)
-    sample = rows.sample()
-    known = _classes(schema, past)
-    resolved = resolve(schema, rows.arrow, sample, classes=known)
-    layout = resolved.layout
-    notes += resolved.notes
-    grain = _grain(window, schema, notes)
-    faults = Faults()
-    reader = Reader(schema, layout, rows.arrow, resolved.time_form, faults)
-    if reader.canonical.missing:
-        raise SchemaError("columns are missing", where=rows.name, got=", ".join(reader.canonical.missing))
-    progress("reference", 0, 1, "")
-    table, past_table, source = _sides(reader, rows, past, reference, schema, layout, faults, notes)
-    kept = past_table if past_table is not None else table
-    if kept is None:  # bins from the first rows; what is wrong in them is counted when they are measured
-        kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
-    built = build_reference(
-        kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None, exact=asked.own_bins,
-    )  # fmt: skip
-    notes += inexact(built) if asked.own_bins else []
-    if past_table is None:
-        notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')
-    kept = past_table if table is not None else None  # only rows in memory are compared one by one
-    del past_table
-    return _scanned(rows, reader, table, kept, built, grain, schema, notes, faults, progress, elsewhere, asked)
+    found = gather(current, reference=reference, schema=schema, window=window, own_bins=asked.own_bins, engine=engine,
+                   progress=progress)  # fmt: skip
+    if asked.own_bins:
+        found.notes += inexact(found.reference)
+    return read_off(found, asked, progress)
 
 
-def _scanned(
-    rows: Rows, reader: Reader, table: pa.Table | None, past: pa.Table | None, reference: Reference,
-    grain: Grain | int | None, schema: Schema, notes: list[str], faults: Faults, progress: Progress,
-    elsewhere: SparkRun | None, asked: Wanted,
-) -> Measured:  # fmt: skip
-    plan = plan_for(reference, grain, calls=False)
-    if isinstance(grain, int) and table is None:
-        table = reader.table(rows.whole())
-    if isinstance(grain, int) and table is not None:
-        table = sort_by_time(table)
-    pa.default_memory_pool().release_unused()  # what reading the reference took is free for the scan
-    if elsewhere is None:
-        found = scan(_splits(reader, rows, table), plan, progress=lambda done: progress("measure", done, 0, "rows"))
-    else:
-        found = elsewhere.scan(rows, reader, reference, grain)
+def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> Measured:
+    """Read every value and alert off counted rows; the states are let go of on the way."""
     progress("values", 0, 1, "")
+    plan, reference, found, table = gathered.plan, gathered.reference, gathered.found, gathered.table
     values, before = ValueRows(at_most=None if table is not None else OPEN_VALUES), Before()
-    metrics = asked.metrics(plan.layout.task, grain)
+    metrics = asked.metrics(plan.layout.task, plan.grain)
     totals = SegmentTotals(plan.parts)
     for window, segment in found.slots():
         states = found.take(plan, (window, segment))
@@ -159,91 +79,12 @@ def _scanned(
         earlier = before.swap(window, segment, states)
         evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics, earlier)
     if table is not None and asked.from_rows:
-        sharpen(values, table, past, plan.layout, grain, plan)
+        sharpen(values, table, gathered.past, plan.layout, plan.grain, plan)
     tidy = values.table()
-    if not found.rows:
-        notes.append(f"rows: there is none to measure in {rows.name}")
-    if found.untimed:
-        notes.append(f"time: {found.untimed} rows have no readable time and lie in no window")
-    notes += _fault_notes(faults, rows)
     rules = default_rules(plan.layout.task, expected_label_share=EXPECTED_LABEL_SHARE,
                           leading=plan.layout.series[-1].name)  # fmt: skip
-    judged = judge(rules, tidy, baselines(reference) if reference.comparable else {}, {}, ensemble=rows.name,
+    judged = judge(rules, tidy, baselines(reference) if reference.comparable else {}, {}, ensemble=gathered.name,
                    mature=lambda _: True, expected_share=EXPECTED_LABEL_SHARE)  # fmt: skip
     progress("done", 1, 1, "")
-    return Measured(tidy, judged.alerts, notes, reference, schema, rows.kind, found.rows, grain, rows.name,
-                    slices=totals)  # fmt: skip
-
-
-def _fault_notes(faults: Faults, rows: Rows) -> list[str]:
-    return faults.lines() + (rows.files.faults.lines() if rows.files is not None else [])
-
-
-def _grain(window: str | int | None, schema: Schema, notes: list[str]) -> Grain | int | None:
-    if window is None or (window == AUTO and schema.time is None):
-        return None
-    if isinstance(window, int):
-        if window <= 0:
-            raise SchemaError("a window of rows must be positive", where="window", got=str(window))
-        return window
-    if schema.time is None:
-        raise SchemaError("windows of time need a time column", where="window", got=f'"{window}"',
-                          fix='say time="<column>", or window=None for all in one, or a number of rows')  # fmt: skip
-    if window == AUTO:
-        notes.append("window: 1d, because there is a time column")
-    return parse_grain("1d" if window == AUTO else window, zone=schema.timezone, where="window")
-
-
-def _classes(schema: Schema, past: Rows | None) -> list[str]:
-    """Return label classes of a reference, so that a class the current rows lack is known too."""
-    if past is None or schema.label is None or not schema.task.classifies or schema.label not in past.arrow.names:
-        return []
-    from choirmaster.schema import class_text
-
-    column = past.sample().column(schema.label).unique().to_pylist()
-    return sorted({class_text(one) for one in column if one is not None and one == one})  # noqa: PLR0124 - NaN
-
-
-def _is_share(reference: Any) -> bool:
-    return isinstance(reference, str) and reference.strip().startswith("first ")
-
-
-def _sides(
-    reader: Reader, rows: Rows, past: Rows | None, reference: Any, schema: Schema, layout: Layout, faults: Faults,
-    notes: list[str],
-) -> tuple[pa.Table | None, pa.Table | None, str]:  # fmt: skip
-    """Return the current rows where they are in memory, the reference rows, and the reference's name."""
-    if past is not None:
-        form = resolve(schema, past.arrow, past.sample(), layout=layout).time_form
-        other = Reader(schema, layout, past.arrow, form, faults)
-        if other.canonical.missing:
-            notes.append(f"reference: lacks {', '.join(other.canonical.missing)}; nothing of these is compared")
-        kept = other.table(past.head(MAX_REFERENCE_ROWS))
-        return (reader.table(rows.table) if rows.table is not None else None), kept, past.name
-    table = reader.table(rows.table) if rows.table is not None else None
-    if reference is None:
-        return table, None, ""
-    table = table if table is not None else reader.table(rows.whole())
-    first = _first(str(reference), table)
-    ordered = sort_by_time(table)
-    notes.append(f"reference: the {reference} ({first} of {table.num_rows} rows); measured are the others")
-    return ordered.slice(first), ordered.slice(0, first), f"the {reference}"
-
-
-def _first(reference: str, table: pa.Table) -> int:
-    """Return how many rows ``first 30%`` or ``first 14d`` means, rows in order of time."""
-    text = reference.strip().removeprefix("first ").strip()
-    if text.endswith("%"):
-        try:
-            share = float(text[:-1]) / 100
-        except ValueError:
-            share = 0.0
-        if not 0.0 < share < 1.0:
-            raise DataError("cannot read a reference", where="reference", got=f'"{reference}"', expected='"first 30%"')
-        return max(1, int(share * table.num_rows))
-    if "time" not in table.schema.names:
-        raise DataError("a reference by duration needs a time column", where="reference", got=f'"{reference}"')
-    span = parse_duration(text, where="reference")
-    times = np.sort(np.concatenate([col.micros(one) for one in table.select(["time"]).to_batches()]))
-    known = times[times > np.iinfo(np.int64).min]
-    return int(np.searchsorted(known, known[0] + span)) if len(known) else 0
+    return Measured(tidy, judged.alerts, gathered.notes, reference, gathered.schema, gathered.kind, found.rows,
+                    plan.grain, gathered.name, slices=totals)  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from choirmaster.app.clock import RealClock
@@ -16,9 +17,9 @@ from choirmaster.times import isoformat
 from choirmaster.watch.queries import HEADLINES
 
 
-def in_kind(measured: Measured) -> Any:
-    """Return the tidy table in the kind of frame that went in."""
-    return measured.values if measured.kind == "files" else back_to(measured.kind, measured.values)
+def in_kind(measured: Measured, table: pa.Table) -> Any:
+    """Return a table in the kind of frame that went in."""
+    return table if measured.kind == "files" else back_to(measured.kind, table)
 
 
 def alert_rows(measured: Measured) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from choirmaster.app.frames import silent
+from choirmaster.app.gathering import silent
 from choirmaster.app.rows import open_rows
 from choirmaster.errors import SchemaError
 from choirmaster.layout import Task, feature_column

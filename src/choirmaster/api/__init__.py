@@ -47,7 +47,7 @@ class Result:
         """The tidy table of values, in the kind of frame that went in (Arrow for files)."""
         from choirmaster.app.results import in_kind
 
-        return in_kind(self._measured)
+        return in_kind(self._measured, self.table)
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
@@ -130,6 +130,41 @@ class Result:
         layout, slices = self._measured.reference.layout, self._measured.slices
         series = known_series(layout, series)
         return fairness_gaps(layout, slices.slices(series), segment, series=series, target=target, reference=reference)
+
+    def compare(self, other: Result) -> Any:
+        """Return what differs in another result: each value of both, the difference, its interval, and a verdict.
+
+        Windows with the same start are compared; two results of one window each are compared whole.
+
+        Parameters
+        ----------
+        other : Result
+
+        Returns
+        -------
+        frame
+            In the kind that went in. ``difference`` is ``other`` minus this one, with a 95 % interval for independent
+            rows; ``verdict`` is better, worse or different where the interval leaves out 0, else no clear difference.
+
+        Raises
+        ------
+        DataError
+            The two have no window in common.
+
+        Examples
+        --------
+        >>> import choirmaster as cm
+        >>> schema = cm.Schema("binary", label="y", prediction="p")
+        >>> before = cm.monitor({"y": [0, 1] * 50, "p": [0.1, 0.9] * 50}, schema=schema)
+        >>> after = cm.monitor({"y": [0, 1] * 50, "p": [0.1, 0.9] * 25 + [0.9, 0.1] * 25}, schema=schema)
+        >>> rows = before.compare(after).to_pylist()
+        >>> [(one["value"], one["other"], one["verdict"]) for one in rows if one["metric"] == "accuracy"]
+        [(1.0, 0.5, 'worse')]
+        """
+        from choirmaster.app.comparing import compare
+        from choirmaster.app.results import in_kind
+
+        return in_kind(self._measured, compare(self.table, other.table))
 
     def to_html(self, path: str | Path) -> None:
         """Write one HTML file without any outside link."""
@@ -231,7 +266,8 @@ def monitor(
     >>> [(one["metric"], one["value"], one["n"]) for one in table if one["metric"] in ("accuracy", "roc_auc")]
     [('accuracy', 0.75, 4), ('roc_auc', 1.0, 4)]
     """
-    from choirmaster.app.frames import measure, silent
+    from choirmaster.app.frames import measure
+    from choirmaster.app.gathering import silent
 
     found = measure(current, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
                     engine=engine, progress=progress or silent)  # fmt: skip
