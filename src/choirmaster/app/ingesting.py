@@ -38,7 +38,7 @@ def ingest_file(
     done = 0
     for split in rows.splits(columns):
         for batch in split():
-            body = _ipc(convert(batch) if convert else batch)
+            body = _ipc(convert(batch) if convert else _whole_revisions(batch))
             take = service.predictions if kind == "predictions" else service.labels
             answer = take(body, content_type="arrow", ensemble=name)
             totals.update({one: answer.get(one, 0) for one in ("accepted", "duplicate", "conflicting", "refused")})
@@ -55,6 +55,18 @@ def _canonical(rows: Any, site: Installation, name: str, schema: Schema) -> Cano
     if out.missing:
         raise SchemaError("columns are missing", where=rows.name, got=", ".join(out.missing), allowed=rows.arrow.names)
     return out
+
+
+def _whole_revisions(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Files have numbers, revisions are whole ones: 1.0 is 1; what is no whole number is refused row by row."""
+    place = batch.schema.get_field_index("revision")
+    if place < 0 or not pa.types.is_floating(batch.schema.field(place).type):
+        return batch
+    try:
+        whole = batch.column(place).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return batch
+    return batch.set_column(place, "revision", whole)
 
 
 def _ipc(batch: pa.RecordBatch) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from choirmaster.metrics import BY_NAME, Metric, evaluate
 from choirmaster.metrics.across import averages, mean_over_classes
 from choirmaster.metrics.across_labels import averaged, plain_mean
+from choirmaster.metrics.base import PREVIOUS
 from choirmaster.plan import plan_for
 from choirmaster.ports import StatePack
 from choirmaster.states import BY_KIND
@@ -70,7 +71,8 @@ class Sum:
         """Say whether a metric cannot be read off the sum, because the windows' references differ in it."""
         if key in self.mixed:
             return True
-        past = [one.states.get(key) for one in self.references] if metric.compares else []
+        compared = metric.compares and metric.against != PREVIOUS
+        past = [one.states.get(key) for one in self.references] if compared else []
         return any(one != past[0] for one in past[1:])
 
     def value(self, key: StateKey, metric: Metric, target: str = "") -> Value:
