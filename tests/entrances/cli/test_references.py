@@ -69,7 +69,7 @@ def test_a_reference_is_set_listed_and_shown_and_values_follow(run, tmp_path) ->
     days = run("metrics", ENSEMBLE, "--metric", "log_loss", "--series", "up")
     assert [one["reference"] for one in days] == [first[0]["id"]] * 2 + [found["id"]] * 3
     (whole,) = run("metrics", ENSEMBLE, "--metric", "log_loss", "--series", "up", "--window", "all")
-    assert (whole["n"], whole["window_start"]) == (HOURS * DAYS, "2026-01-01T00:00:00Z")
+    assert (whole["window_start"], whole["window_end"]) == ("2026-01-01T00:00:00Z", "2026-01-06T00:00:00Z")
     mixed = run("metrics", ENSEMBLE, "--metric", "psi", "--feature", "x", "--window", "1mo")
     assert [one["reason"] for one in mixed] == ["mixed_references"]
     assert run("metrics", ENSEMBLE, "--window", "5h", code=2)["error"]["code"] == "config"
