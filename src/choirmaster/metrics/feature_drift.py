@@ -136,10 +136,11 @@ def nothing(current: Histogram, reference: Histogram) -> Value | None:
 
 
 def _coarse(current: Histogram, reference: Histogram) -> tuple[Ints, Ints]:
-    if not isinstance(current.part, NumericPart):
-        return current.inside, reference.inside
-    cells = _cells(current.part)
-    return pour(current.inside, cells), pour(reference.inside, cells)
+    return current.once("coarse", _poured), reference.once("coarse", _poured)
+
+
+def _poured(state: Histogram) -> Ints:
+    return pour(state.inside, _cells(state.part)) if isinstance(state.part, NumericPart) else state.inside
 
 
 @lru_cache(maxsize=PARTS_KEPT)

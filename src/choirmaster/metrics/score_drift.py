@@ -95,8 +95,11 @@ def _nothing(current: Scores, reference: Scores) -> Value | None:
 
 
 def _coarse(current: Scores, reference: Scores) -> tuple[Ints, Ints]:
-    cells = _bins(current.part).cells
-    return pour(current.everyone, cells), pour(reference.everyone, cells)
+    return current.once("coarse", _poured), reference.once("coarse", _poured)
+
+
+def _poured(state: Scores) -> Ints:
+    return pour(state.everyone, _bins(state.part).cells)
 
 
 class _Bins(NamedTuple):

@@ -112,8 +112,7 @@ class Scores(State):
     @property
     def everyone(self) -> Ints:
         """(m - 1,) counts of all scored rows, labelled or not."""
-        out: Ints = self.bins.sum(axis=0)
-        return out
+        return self.once("everyone", lambda state: state.bins.sum(axis=0))
 
     @property
     def valued(self) -> bool:
