@@ -8,7 +8,7 @@ from typing import Any
 from choirmaster.reports import sections
 from choirmaster.reports.facts import Facts, Queries, from_queries, from_values
 from choirmaster.reports.model import Content
-from choirmaster.reports.words import moment, number, title_of
+from choirmaster.reports.words import metric_title, moment, number
 from choirmaster.values import FUSED
 
 HEADLINE_OF_ANY = ("roc_auc", "log_loss", "f1", "accuracy", "mae", "rmse")
@@ -149,7 +149,7 @@ def _wins(metric: str, periods: Sequence[Mapping[str, Any]], word: str) -> str:
         both += 1
         wins += fused >= max(values.values()) if better == "higher" else fused <= min(values.values())
     return (
-        f"{title_of(metric)} of the fused answer was at least as good as every member's in {wins} of {both} {word}."
+        f"{metric_title(metric)} of the fused answer was at least as good as every member's in {wins} of {both} {word}."
         if both
         else ""
     )

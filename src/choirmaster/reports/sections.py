@@ -7,7 +7,7 @@ from typing import Any
 
 from choirmaster.reports.facts import Facts, seconds
 from choirmaster.reports.model import Chart, Column, Line, Section, Table
-from choirmaster.reports.words import number, short_title_of, title_of
+from choirmaster.reports.words import metric_title, number, short_title
 from choirmaster.values import FUSED
 
 MOVED = 0.2
@@ -72,7 +72,7 @@ def line_chart(
     own = [one for one in facts.alerts if one.get("metric") == metric and not one.get("feature")] if with_marks else []
     marks = tuple(seconds(at) for one in own if (at := one.get("window_start") or one.get("since")))
     bounds = tuple({float(one["bound"]) for one in own if isinstance(one.get("bound"), int | float)})
-    return Chart(title_of(metric), [seconds(window) for window in windows], lines, bounds, marks)
+    return Chart(metric_title(metric), [seconds(window) for window in windows], lines, bounds, marks)
 
 
 def periods(facts: Facts, headline: Sequence[str]) -> Section | None:
@@ -99,7 +99,7 @@ def periods(facts: Facts, headline: Sequence[str]) -> Section | None:
 
 
 def _period_table(metric: str, word: str, rows: Sequence[Mapping[str, Any]], series: Sequence[str]) -> Table:
-    head = f"{title_of(metric)}, {word}"
+    head = f"{metric_title(metric)}, {word}"
     columns = [Column("period", head, "time" if word == "window" else "text", 1.3)]
     columns += [Column(f"series.{name}", name, "value", 1.4) for name in series]
     cells = [
@@ -195,7 +195,7 @@ def _feature_table(facts: Facts, metrics: Sequence[str]) -> Table:
     for metric in shown:
         found = facts.of_features(metric)
         columns += [
-            Column(f"{metric}.largest", f"{short_title_of(metric)}, largest", "number"),
+            Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number"),
             Column(f"{metric}.at", "in window", "time", 1.1),
             Column(f"{metric}.newest", "newest", "value", 1.5),
         ]
@@ -236,7 +236,7 @@ def running(facts: Facts) -> Section | None:
     for metric in metrics:
         worst = min if better(metric) == "higher" else max
         columns += [
-            Column(f"{metric}.worst", f"{short_title_of(metric)}, worst window", "number"),
+            Column(f"{metric}.worst", f"{short_title(metric)}, worst window", "number"),
             Column(f"{metric}.newest", "newest", "value", 1.5),
         ]
         for row in rows:
@@ -255,7 +255,7 @@ def methods(facts: Facts, headline: Sequence[str]) -> Section:
     order = [*headline, *(metric for metric in facts.metrics if metric not in headline)]
     rows = tuple(
         {
-            "metric": title_of(name),
+            "metric": metric_title(name),
             "definition": f"{one.definition} ({one.unit}{_good_end(one.better)})",
             "interval": one.interval,
             "source": one.source,
