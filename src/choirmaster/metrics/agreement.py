@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from choirmaster.metrics.base import CLASSES, DATA_QUALITY, DRIFT, Metric
+from choirmaster.metrics.difference import since_reference
 from choirmaster.metrics.intervals import Bounds, mean_interval
 from choirmaster.metrics.pairs import share
 from choirmaster.metrics.two_sides import psi_value
@@ -96,7 +95,7 @@ def disagreement_drift(current: Agreement, reference: Agreement) -> Value:
     State        agreement/1
     Source       Newcombe 1998, Statistics in Medicine 17, 873-890 (method 10, with normal limits)
     """
-    return difference(disagreement(current), disagreement(reference))
+    return since_reference(disagreement(current), disagreement(reference))
 
 
 def vote_psi(current: Agreement, reference: Agreement) -> Value:
@@ -109,24 +108,6 @@ def vote_psi(current: Agreement, reference: Agreement) -> Value:
     if not past.any():
         return undefined(Reason.NO_REFERENCE, detail="the reference has no answer")
     return psi_value(now, past) if now.any() else _nothing(current)
-
-
-def difference(now: Value, past: Value) -> Value:
-    """Return the difference of two means with Newcombe's interval; undefined where either is.
-
-    >>> difference(Value(0.5, 0.2, 0.8, n=9), Value(0.1, 0.1, 0.5)).upper == 0.4 + 0.3
-    True
-    """
-    if now.number is None:
-        return now
-    if past.number is None:
-        return undefined(Reason.NO_REFERENCE, n=now.n, detail="the reference has no such value")
-    gap, bounds = now.number - past.number, (None, None)
-    if now.lower is None or now.upper is None or past.lower is None or past.upper is None:
-        return Value(gap, *bounds, n=now.n)
-    down = float(np.hypot(now.number - now.lower, past.upper - past.number))
-    up = float(np.hypot(now.upper - now.number, past.number - past.lower))
-    return Value(gap, gap - down, gap + up, n=now.n)
 
 
 def patterns(state: Agreement) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from choirmaster.metrics.intervals import Bounds
 from choirmaster.values import Kind, Reason, Value, undefined
@@ -32,6 +33,22 @@ def difference(one: Value, two: Value) -> Value:
     number = second - first
     bounds = _bounds(number, _sides(first, one.lower, one.upper), _sides(second, two.lower, two.upper))
     return Value(number, *bounds, one.resolution + two.resolution, one.n + two.n, _kind(one, two))
+
+
+def since_reference(now: Value, past: Value) -> Value:
+    """What a value is now minus what the reference has: :func:`difference`, over the rows of now.
+
+    Undefined    as the value now; no_reference where the reference has no such value
+    Interval     Newcombe's, as for :func:`difference`
+    Example
+                 >>> round(since_reference(Value(0.5, 0.2, 0.8, n=9), Value(0.1, 0.1, 0.5)).upper, 4)
+                 0.7
+    """
+    if now.number is None:
+        return now
+    if past.number is None:
+        return undefined(Reason.NO_REFERENCE, n=now.n, kind=now.kind, detail="the reference has no such value")
+    return replace(difference(past, now), n=now.n)
 
 
 def ratio(one: Value, two: Value) -> Value:

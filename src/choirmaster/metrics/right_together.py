@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-
+from choirmaster.metrics.across import mean_over_classes
 from choirmaster.metrics.agreement import pair_table, pair_targets, patterns
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
 from choirmaster.metrics.intervals import Z
@@ -81,15 +81,17 @@ def correctness_correlation(state: Agreement, target: str) -> Value:
 
 
 def mean_over_pairs(pair: Callable[[Agreement, str], Value]) -> Callable[[Agreement], Value]:
-    """Return the metric of the whole: the mean over the pairs that have a value, without an interval."""
+    """Return the metric of the whole: the mean over the pairs that have a value.
+
+    Interval     the mean of the pairs' lower and of their upper ends: at least 95 %, however the pairs hang together,
+                 as the deviation of a mean is at most the mean of the deviations. None where a pair has none.
+    """
 
     def mean(state: Agreement) -> Value:
         names = state.part.members
         found = [pair(state, f"{names[i]}|{names[j]}") for i, j in state.part.pairs]
-        numbers = [value.number for value in found if value.number is not None]
-        if not numbers:
-            return found[0]
-        return Value(float(np.mean(numbers)), n=max(value.n for value in found), kind=Kind.REALIZED)
+        used = [value for value in found if value.defined]
+        return replace(mean_over_classes(used), n=max(value.n for value in found)) if used else found[0]
 
     return mean
 
@@ -147,26 +149,27 @@ def _phi(cells: Cells) -> complex | None:
 DOUBLE_FAULT = Metric(
     "double_fault", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "labelled rows in which both members are wrong / those both answered; without a pair the mean over pairs",
-    "Wilson; of the mean none", "Giacinto, Roli 2001, Image and Vision Computing 19, 699-707",
+    "Wilson; of the mean the mean of both ends", "Giacinto, Roli 2001, Image and Vision Computing 19, 699-707",
     mean_over_pairs(double_fault), Kind.REALIZED, double_fault, pair_targets, whole="", usual=False,
 )  # fmt: skip
 Q_STATISTIC = Metric(
     "q_statistic", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "Yule's Q of two members being right; without a pair the mean over pairs",
-    "normal on the log odds ratio; of the mean none",
+    "normal on the log odds ratio; of the mean the mean of both ends",
     "Yule 1900, Philosophical Transactions A 194, 257-319", mean_over_pairs(q_statistic), Kind.REALIZED, q_statistic,
     pair_targets, whole="", usual=False,
 )  # fmt: skip
 CORRECTNESS_KAPPA = Metric(
     "correctness_kappa", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
-    "Cohen's kappa of two members being right; without a pair the mean over pairs", "delta method; of the mean none",
+    "Cohen's kappa of two members being right; without a pair the mean over pairs",
+    "delta method; of the mean the mean of both ends",
     "Cohen 1960, Educational and Psychological Measurement 20(1), 37-46", mean_over_pairs(correctness_kappa),
     Kind.REALIZED, correctness_kappa, pair_targets, whole="", usual=False,
 )  # fmt: skip
 CORRECTNESS_CORRELATION = Metric(
     "correctness_correlation", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "correlation (phi) of two members being right; without a pair the mean over pairs",
-    "delta method; of the mean none",
+    "delta method; of the mean the mean of both ends",
     "Sneath, Sokal 1973, Numerical Taxonomy", mean_over_pairs(correctness_correlation), Kind.REALIZED,
     correctness_correlation, pair_targets, whole="", usual=False,
 )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from choirmaster.metrics.agreement import difference
 from choirmaster.metrics.base import CLASSES, DATA_QUALITY, DRIFT, NUMBERS, Metric
+from choirmaster.metrics.difference import since_reference
 from choirmaster.metrics.intervals import mean_interval
 from choirmaster.states.spread import VARIANCE, VARIANCE_SQUARED, Spread
 from choirmaster.values import Reason, Value, undefined
@@ -35,7 +35,7 @@ def spread(state: Spread) -> Value:
 
 def spread_drift(current: Spread, reference: Spread) -> Value:
     """Spread now minus that of the reference; interval as ``disagreement_drift``."""
-    return difference(spread(current), spread(reference))
+    return since_reference(spread(current), spread(reference))
 
 
 SPREAD = Metric(

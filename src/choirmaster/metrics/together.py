@@ -52,7 +52,8 @@ def mean_loss(state: ErrorProducts) -> Value:
                  summed over them
     Range        [0, inf); classes [0, 2]; 0 is best
     Undefined    no_labels, all_missing, out_of_range
-    Interval     none; the fused series has its own loss with one
+    Interval     none: the sums of fourth powers that one takes are not kept; ``brier`` and ``mse`` of the fused series
+                 have one
     State        errors/1
     Source       textbook
     """
@@ -70,7 +71,8 @@ def member_loss(state: ErrorProducts, target: str) -> Value:
 
     Definition   (1/n) sum_i (x_ik - y_i)^2; several classes: summed over them
     Undefined    no_labels, all_missing (no row that all answered), out_of_range
-    Interval     none; ``brier`` and ``mse`` of the member's own series have one
+    Interval     none: the sums of fourth powers that one takes are not kept; ``brier`` and ``mse`` of the member's
+                 own series have one
     State        errors/1
     """
     return _common(state, lambda block: float(np.diag(block.products)[_member(state, target)]) / block.n)
@@ -137,7 +139,7 @@ def shapley(state: ErrorProducts, target: str) -> Value:
                  members that joined, and the loss of the reference's constant forecast where nobody has; a member that
                  did not answer has 0. The shares add up to ``mean_loss`` minus the loss of the constant forecast.
     Undefined    no_labels, all_missing, out_of_range
-    Interval     none
+    Interval     none: the sums of squares over the rows of what it adds are not kept; ``leave_one_out`` has one
     State        errors/1, by sets of present members: exact
     Source       Shapley 1953, Contributions to the Theory of Games II, 307-317; in closed form for the plain mean
     """
@@ -161,7 +163,7 @@ def best_weight(state: ErrorProducts, target: str) -> Value:
     Definition   argmin of w' C w over w >= 0, sum w = 1, over the rows that all members answered
     Range        [0, 1]
     Undefined    no_labels, all_missing (no row that all answered), out_of_range
-    Interval     none. The weights are the best for these very rows; on others they do worse
+    Interval     none: the weights are the best for these very rows; on others they do worse
     State        errors/1
     Source       Breiman 1996, Machine Learning 24, 49-64 (stacked regressions, weights not negative)
     """
@@ -284,12 +286,14 @@ DIVERSITY = Metric(
 )  # fmt: skip
 MEAN_LOSS = Metric(
     "mean_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
-    "loss (Brier score, squared error) of the plain mean of the members present", "none", "textbook", mean_loss,
+    "loss (Brier score, squared error) of the plain mean of the members present",
+    "none: its sum of squares is not kept; brier and mse of the fused series have one", "textbook", mean_loss,
     Kind.REALIZED, usual=False,
 )  # fmt: skip
 MEMBER_LOSS = Metric(
     "member_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
-    "loss (Brier score, squared error) of a member over the rows all members answered", "none", "textbook", _none,
+    "loss (Brier score, squared error) of a member over the rows all members answered",
+    "none: its sum of squares is not kept; brier and mse of the member's own series have one", "textbook", _none,
     Kind.REALIZED, member_loss, members, usual=False,
 )  # fmt: skip
 LEAVE_ONE_OUT = Metric(
@@ -299,22 +303,26 @@ LEAVE_ONE_OUT = Metric(
 )  # fmt: skip
 SHAPLEY = Metric(
     "shapley", "errors/1", QUALITY, TASKS, "lower", _UNIT,
-    "the member's Shapley share of the loss of the plain mean; negative helps", "none",
+    "the member's Shapley share of the loss of the plain mean; negative helps",
+    "none: its sum of squares is not kept; leave_one_out has one",
     "Shapley 1953, Contributions to the Theory of Games II, 307-317", _none, Kind.REALIZED, shapley, members,
     usual=False,
 )  # fmt: skip
 BEST_WEIGHT = Metric(
     "best_weight", "errors/1", QUALITY, TASKS, "none", "ratio",
-    "the member's weight in the weighted mean with the least loss on these rows", "none",
+    "the member's weight in the weighted mean with the least loss on these rows",
+    "none: it is the best for these very rows",
     "Breiman 1996, Machine Learning 24, 49-64", _none, Kind.REALIZED, best_weight, members, usual=False,
 )  # fmt: skip
 BEST_WEIGHTS_LOSS = Metric(
     "best_weights_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
-    "loss of the weighted mean under the best weights for these rows", "none", "as best_weight", best_weights_loss,
+    "loss of the weighted mean under the best weights for these rows",
+    "none: the weights are the best for these very rows", "as best_weight", best_weights_loss,
     Kind.REALIZED, usual=False,
 )  # fmt: skip
 ERROR_CORRELATION = Metric(
     "error_correlation", "errors/1", QUALITY, TASKS, "lower", "ratio",
-    "correlation of two members' errors; without a pair the mean over pairs", "none", "textbook", error_correlation,
+    "correlation of two members' errors; without a pair the mean over pairs",
+    "none: Fisher's holds for normal errors only", "textbook", error_correlation,
     Kind.REALIZED, pair_correlation, member_pairs, whole="", usual=False,
 )  # fmt: skip
