@@ -112,6 +112,8 @@ class _Frame:
     ) -> Iterator[tuple[Slot, Ints]]:
         """Yield the rows of each window and segment from one sort."""
         both = np.where(index < 0, -1, index * len(names) + codes)
+        if not len(both):
+            return
         order = np.argsort(both, kind="stable")
         found, starts = np.unique(both[order], return_index=True)
         for one, rows in zip(found, np.split(order, starts[1:]), strict=True):

@@ -33,7 +33,7 @@ class Fuser:
         if str(layout.task) not in self._rule.tasks:
             raise SchemaError(f"fusion rule {rule} does not serve this task", where="$.fusion", got=f"{layout.task}",
                               allowed=[one.name for one in fusion.RULES if str(layout.task) in one.tasks])  # fmt: skip
-        self._weights = np.array([float(weights.get(one.name, 1.0)) for one in layout.members])
+        self._weights = np.array([_weight(one.name, weights.get(one.name, 1.0)) for one in layout.members])
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with the fused answer; null where no member answered."""
@@ -88,6 +88,14 @@ class Fuser:
         positive = layout.classes.index(layout.positive)
         out[:, positive], out[:, 1 - positive] = numbers[:, 0], 1.0 - numbers[:, 0]
         return out
+
+
+def _weight(member: str, weight: object) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise SchemaError(
+            "cannot read a weight", where=f"$.weights.{member}", expected="a number", got=repr(weight)[:80]
+        )
+    return float(weight)
 
 
 def _appended(batch: pa.RecordBatch, names: Sequence[str], columns: Iterable[Floats]) -> pa.RecordBatch:

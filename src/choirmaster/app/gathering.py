@@ -21,6 +21,7 @@ from choirmaster.layout import Layout
 from choirmaster.plan import Plan, plan_for
 from choirmaster.schema import Schema
 from choirmaster.sources.canonical import sort_by_time
+from choirmaster.sources.convert import as_text, is_number, is_text
 from choirmaster.sources.faults import Faults
 from choirmaster.sources.resolve import resolve
 from choirmaster.states.reference import Reference
@@ -95,7 +96,7 @@ def gather(
                           fix='say members={"name": "column"} or prediction="column"')  # fmt: skip
     fixed = reference if isinstance(reference, Reference) else None
     past = None if fixed or reference is None or _is_share(reference) else open_reference(reference, elsewhere)
-    resolved = resolve(schema, rows.arrow, rows.sample(), classes=_classes(schema, past),
+    resolved = resolve(schema, _types(rows.arrow, past), rows.sample(), classes=_classes(schema, past),
                        layout=fixed.layout if fixed else None)  # fmt: skip
     layout = resolved.layout
     notes += resolved.notes
@@ -154,6 +155,9 @@ def _through(reader: Reader, split: Split) -> Split:
 def _grain(window: str | int | None, schema: Schema, notes: list[str]) -> Grain | int | None:
     if window is None or (window == AUTO and schema.time is None):
         return None
+    if isinstance(window, bool) or not isinstance(window, int | str):
+        raise SchemaError("cannot read a window", where="window", got=repr(window)[:80],
+                          expected='a length such as "1d", a number of rows, or None')  # fmt: skip
     if isinstance(window, int):
         if window <= 0:
             raise SchemaError("a window of rows must be positive", where="window", got=str(window))
@@ -170,10 +174,20 @@ def _classes(schema: Schema, past: Rows | None) -> list[str]:
     """Return label classes of a reference, so that a class the current rows lack is known too."""
     if past is None or schema.label is None or not schema.task.classifies or schema.label not in past.arrow.names:
         return []
-    from choirmaster.schema import class_text
+    column = past.sample().column(schema.label).combine_chunks()
+    texts = as_text(column, name=schema.label, faults=Faults()).dictionary_decode()
+    return sorted(set(texts.unique().drop_null().to_pylist()))
 
-    column = past.sample().column(schema.label).unique().to_pylist()
-    return sorted({class_text(one) for one in column if one is not None and one == one})  # noqa: PLR0124 - NaN
+
+def _types(arrow: pa.Schema, past: Rows | None) -> pa.Schema:
+    """Return the columns with the types of the reference where that has them as numbers or texts.
+
+    So a feature that arrives empty or broken is still the feature it was, and is counted as missing.
+    """
+    if past is None:
+        return arrow
+    known = {one.name: one for one in past.arrow if is_number(one.type) or is_text(one.type)}
+    return pa.schema([known.get(one.name, one) for one in arrow])
 
 
 def _is_share(reference: Any) -> bool:

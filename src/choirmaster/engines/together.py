@@ -127,9 +127,16 @@ def _prior(source: BatchColumns, classes: int) -> tuple[float, ...]:
         counts = np.bincount(known.astype(np.int64), minlength=classes)
         return tuple((counts / counts.sum() if counts.any() else np.full(classes, 1.0 / classes)).tolist())
     if len(known):
-        return (float(known.mean()),)
+        return (_mean(known),)
     if classes == 1:
         return (0.5,)
     answers = np.concatenate([source.answers(one)[:, 0] for one in source.plan.layout.members])
     finite = answers[np.isfinite(answers)]
-    return (float(finite.mean()) if len(finite) else 0.0,)
+    return (_mean(finite) if len(finite) else 0.0,)
+
+
+def _mean(numbers: Floats) -> float:
+    """Return the mean, of numbers whose sum is beyond every float too."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(numbers.mean())
+    return mean if np.isfinite(mean) else float((numbers / len(numbers)).sum())

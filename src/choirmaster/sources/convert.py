@@ -138,7 +138,11 @@ def as_identity(column: pa.Array) -> pa.Array:
             column = column.cast(pa.int64())
         except pa.ArrowInvalid:
             return as_text(column, name="", faults=Faults()).dictionary_decode()
-    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        return column
+    if is_number(column.type) or pa.types.is_boolean(column.type) or _castable(column) or pa.types.is_null(column.type):
+        return column.cast(pa.string())
+    return as_text(column, name="", faults=Faults()).dictionary_decode()
 
 
 def as_finite(column: pa.Array, *, name: str, faults: Faults) -> pa.Array:

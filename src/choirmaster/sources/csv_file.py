@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,9 +31,10 @@ _LEADING_ZERO = r"^-?0\d"
 
 def schema_of(path: Path, faults: Faults) -> pa.Schema:  # noqa: ARG001  # the rows are counted when they are read
     """Return the columns and their types as the first rows say."""
-    names, delimiter = _header(path)
+    head = _header(path)
+    names = head.names
     batches: list[pa.RecordBatch] = []
-    for batch in _raw(path, names, names, delimiter, Faults(), sample=True):
+    for batch in _raw(path, head, names, Faults(), sample=True):
         batches.append(batch)
         if sum(map(len, batches)) >= _SAMPLE_ROWS:
             break
@@ -45,10 +46,10 @@ def parts(path: Path, schema: pa.Schema, faults: Faults) -> Iterator[tuple[str, 
     """Yield the one part of a file."""
 
     def read(columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-        names, delimiter = _header(path)
-        wanted = [name for name in columns if name in names] or names[:1]
+        head = _header(path)
+        wanted = [name for name in columns if name in head.names] or head.names[:1]
         kinds = pa.schema([schema.field(name) for name in wanted])
-        for batch in _raw(path, names, wanted, delimiter, faults):
+        for batch in _raw(path, head, wanted, faults):
             typed = [_typed(column, one, faults) for column, one in zip(batch.columns, kinds, strict=True)]
             whole = pa.RecordBatch.from_arrays(typed, schema=kinds)
             for start in range(0, len(whole), batch_rows):
@@ -57,11 +58,20 @@ def parts(path: Path, schema: pa.Schema, faults: Faults) -> Iterator[tuple[str, 
     yield path.name, None, path.stat().st_size, read
 
 
-def _header(path: Path) -> tuple[list[str], str]:
+class _Head(NamedTuple):
+    names: list[str]
+    delimiter: str
+    lines: int  # a quoted name may run over several
+
+
+def _header(path: Path) -> _Head:
     """Return the column names and the delimiter, as the first line says."""
     with pa.input_stream(str(path), compression="detect") as stream:
         head = stream.read(1 << 16)
-    line = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r")
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    quoted = re.match(rb'(?:[^"\n]|"[^"]*")*', head)
+    raw = quoted[0] if quoted and head[quoted.end() : quoted.end() + 1] in (b"", b"\n") else head.split(b"\n", 1)[0]
+    line = raw.decode("utf-8", "replace").strip("\r")
     if not line.strip():
         raise DataError("a CSV file needs a line of column names", where=str(path), got="an empty line")
     unquoted = re.sub(r'"[^"]*"', "", line)
@@ -69,7 +79,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     table = csv.read_csv(
         pa.BufferReader((line + "\n").encode()),
         read_options=csv.ReadOptions(autogenerate_column_names=True),
-        parse_options=csv.ParseOptions(delimiter=delimiter),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
             column_types={f"f{i}": pa.string() for i in range(line.count(delimiter) + 1)}
         ),
@@ -78,11 +88,11 @@ def _header(path: Path) -> tuple[list[str], str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError("two columns share a name", where=f"{path}, line 1", got=f'"{twice[0]}"')
-    return names, delimiter
+    return _Head(names, delimiter, 1 + raw.count(b"\n"))
 
 
 def _raw(
-    path: Path, names: Sequence[str], wanted: Sequence[str], delimiter: str, faults: Faults, *, sample: bool = False
+    path: Path, head: _Head, wanted: Sequence[str], faults: Faults, *, sample: bool = False
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches of texts, bad rows skipped and counted."""
 
@@ -97,12 +107,14 @@ def _raw(
             reader = csv.open_csv(
                 stream,
                 read_options=csv.ReadOptions(
-                    use_threads=False, column_names=list(names), skip_rows=1,
+                    use_threads=False, column_names=head.names, skip_rows=head.lines,
                     block_size=_SAMPLE_BYTES if sample else _BLOCK_BYTES,
                 ),
-                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
+                parse_options=csv.ParseOptions(
+                    delimiter=head.delimiter, newlines_in_values=True, invalid_row_handler=skip
+                ),
                 convert_options=csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.binary()), include_columns=list(wanted),
+                    column_types=dict.fromkeys(head.names, pa.binary()), include_columns=list(wanted),
                     null_values=_NULLS, strings_can_be_null=True,
                 ),
             )  # fmt: skip

@@ -30,7 +30,7 @@ def as_label_set(column: pa.Array, known: Sequence[str], *, name: str, faults: F
     """
     column = decoded(column)
     if _is_list(column.type):
-        rows = [None if one is None else tuple(one) for one in column.to_pylist()]
+        rows = [None if one is None else tuple(map(_flat, one)) for one in column.to_pylist()]
     else:
         texts = (
             column if pa.types.is_string(column.type) else as_text(column, name=name, faults=faults).cast(pa.string())
@@ -83,6 +83,11 @@ def _yes_or_no(column: pa.Array, name: str, faults: Faults) -> np.ndarray[tuple[
 
 def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _flat(name: object) -> object:
+    """Return a label as it is, or the text of one that holds others."""
+    return str(name) if isinstance(name, list | dict) else name
 
 
 def _sorted(row: Iterable[object], known: Sequence[str]) -> tuple[str, tuple[str, ...]]:

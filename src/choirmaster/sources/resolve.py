@@ -55,10 +55,11 @@ def resolve(
     classes : sequence of str
         Classes known from elsewhere, such as from a reference; they come on top of those of the sample.
     layout : Layout, optional
-        Taken as it is; only the notes and the form of the times are decided then.
+        Taken as it is; only the notes and the form of the times are decided then, and columns may be missing.
     """
     notes: list[str] = []
-    _require(schema, arrow)
+    if layout is None:
+        _require(schema, arrow)
     form = ""
     if schema.time and schema.time in sample.column_names:
         form = time_form(decoded(_whole(sample, schema.time)), name=schema.time)
@@ -249,8 +250,9 @@ def _left_out(name: str, kind: str, arrow: pa.Schema, sample: pa.Table, declared
         return f"its type is {arrow.field(name).type}"
     if declared or kind != "categorical" or name not in sample.column_names:
         return ""
-    values = pc.unique(decoded(_whole(sample, name))).drop_null()
-    rows = len(sample) - sample.column(name).null_count
+    column = as_text(_whole(sample, name), name=name, faults=Faults()).dictionary_decode()
+    values = pc.unique(column).drop_null()
+    rows = len(column) - column.null_count
     if len(values) > _ID_LIKE_COUNT and len(values) > _ID_LIKE_SHARE * rows:
         return f"{len(values)} distinct texts in {rows} rows look like ids"
     texts = values.slice(0, 200).to_pylist()

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from choirmaster.errors import SchemaError
 from choirmaster.guess import TIME_FORMATS
 from choirmaster.schema import TIMESTAMP
+from choirmaster.sources.convert import is_text
 from choirmaster.sources.faults import Faults
+from choirmaster.times import EARLIEST, LATEST
 
 _NAIVE = pa.timestamp("us")
 _DAY = r"\d{4}-\d{2}-\d{2}"
@@ -30,8 +32,12 @@ def time_form(column: pa.Array, *, name: str) -> str:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
         return "stored"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        middle = abs(pc.approximate_median(column).as_py() or 0.0)
+        known = pc.filter(column, pc.is_finite(column)) if pa.types.is_floating(kind) else column
+        middle = abs(pc.approximate_median(known).as_py() or 0.0)
         return "epoch " + next(unit for bound, unit, _ in _UNITS if middle >= bound)
+    if not is_text(kind):
+        raise SchemaError("cannot read a column of times", where=f'column "{name}"', got=str(kind),
+                          expected="times, texts, or numbers since 1970")  # fmt: skip
     texts = [text.strip() for text in pc.unique(column).drop_null().slice(0, 5000).to_pylist() if text]
     if not texts:
         return "iso"
@@ -73,21 +79,53 @@ def as_utc(column: pa.Array, form: str, zone: str, *, name: str, faults: Faults)
     """
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return column.cast(TIMESTAMP, safe=False)
+        return _told(column, _per_unit(kind), name, faults).cast(TIMESTAMP, safe=False)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _in_zone(column.cast(_NAIVE, safe=False), zone, name, faults)
+        return _in_zone(_told(column, _per_unit(kind), name, faults).cast(_NAIVE, safe=False), zone, name, faults)
     if pa.types.is_null(kind):
         return pa.nulls(len(column), TIMESTAMP)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return _epoch(column, form)
+        return _epoch(column, form, name, faults)
+    if not is_text(kind):
+        faults.add(name, f"not a time but {kind}", len(column) - column.null_count)
+        return pa.nulls(len(column), TIMESTAMP)
     column = _clean(column)
     return (
         _iso(column, zone, name, faults) if form in ("iso", "stored") else _by_format(column, form, zone, name, faults)
     )
 
 
-def _epoch(column: pa.Array, form: str) -> pa.Array:
+def _per_unit(kind: pa.DataType) -> float:
+    """Return the microseconds of one stored unit."""
+    if pa.types.is_date(kind):
+        return 86_400e6 if pa.types.is_date32(kind) else 1e3
+    return {unit: 1 / scale for _, unit, scale in _UNITS}[kind.unit]
+
+
+def _told(column: pa.Array, factor: float, name: str, faults: Faults) -> pa.Array:
+    """Return times with those outside the years that windows know (100 to 9900) as null; they are counted."""
+    kind = column.type
+    whole = column.cast(pa.int32()).cast(pa.int64()) if pa.types.is_date32(kind) else column
+    whole = whole.cast(pa.int64()) if pa.types.is_temporal(kind) and whole is column else whole
+    micros = pc.multiply(whole.cast(pa.float64(), safe=False), factor)
+    ends = pc.min_max(micros).as_py()
+    if ends["min"] is None or (ends["min"] >= EARLIEST and ends["max"] <= LATEST):
+        return column
+    bad = pc.or_(pc.less(micros, float(EARLIEST)), pc.greater(micros, float(LATEST)))
+    shown = column.filter(bad).slice(0, 5)
+    shown = shown.cast(pa.int64()) if pa.types.is_timestamp(kind) else shown  # years that Python's dates cannot hold
+    faults.add(
+        name,
+        "a time before the year 100 or after 9900",
+        pc.sum(bad).as_py() or 0,
+        *map(str, shown.cast(pa.string()).to_pylist()),
+    )
+    return pc.if_else(bad, pa.scalar(None, kind), column)
+
+
+def _epoch(column: pa.Array, form: str, name: str, faults: Faults) -> pa.Array:
     factor = {f"epoch {unit}": 1 / scale for _, unit, scale in _UNITS}.get(form, 1e6)
+    column = _told(column, factor, name, faults)
     if pa.types.is_integer(column.type):
         whole = round(factor) if factor >= 1 else 1
         micros = pc.multiply(column.cast(pa.int64()), whole)

@@ -38,8 +38,12 @@ def moments_part(x: Floats, exponent: int) -> MomentsPart:
     finite = x[np.isfinite(x)]
     if not len(finite):
         return MomentsPart(exponent, 0.0, 0.0)
-    with np.errstate(over="ignore"):  # a square beyond the greatest number: the deviation is infinite
-        return MomentsPart(exponent, float(finite.mean()), float(finite.std()))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = float(finite.mean()), float(finite.std())
+    if not np.isfinite([mean, deviation]).all():  # a sum or a square is beyond the greatest number
+        greatest = float(np.abs(finite).max())
+        mean, deviation = (float(one) * greatest for one in ((finite / greatest).mean(), (finite / greatest).std()))
+    return MomentsPart(exponent, mean, deviation)
 
 
 class Moments(State):
