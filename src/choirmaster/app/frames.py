@@ -74,7 +74,7 @@ def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> 
     totals = SegmentTotals(plan.parts)
     for window, segment in found.slots():
         states = found.take(plan, (window, segment))
-        if plan.layout.sliced:
+        if plan.layout.sliced or not segment:
             totals.add(segment, states)
         earlier = before.swap(window, segment, states)
         evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics, earlier)

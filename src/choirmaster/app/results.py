@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -10,11 +11,14 @@ import pyarrow.compute as pc
 
 from choirmaster.app.clock import RealClock
 from choirmaster.app.frames import Measured
+from choirmaster.errors import SchemaError
 from choirmaster.layout import Layout
 from choirmaster.sources.frames import back_to
+from choirmaster.states.pack import States
 from choirmaster.states.versions import ALL_VERSIONS
-from choirmaster.times import isoformat
+from choirmaster.times import isoformat, to_micros
 from choirmaster.watch.queries import HEADLINES
+from choirmaster.watch.slices import calibration_points, fairness_gaps, known_series, weakest_segments
 
 
 def in_kind(measured: Measured, table: pa.Table) -> Any:
@@ -49,7 +53,36 @@ def content(measured: Measured) -> Any:
     }  # fmt: skip
     together = measured.values.filter(pc.equal(measured.values["version"], ALL_VERSIONS))
     return content_from_values(together, alert_rows(measured), about, title=measured.name,
-                               made_at=isoformat(RealClock().now()), versions=versions())  # fmt: skip
+                               made_at=isoformat(RealClock().now()), versions=versions(),
+                               look=closer_look(measured))  # fmt: skip
+
+
+def closer_look(measured: Measured) -> Any:
+    """Return what is read off sums of states: calibration, weakest segments, gaps between groups, versions."""
+    from choirmaster.reports.facts import CLASSIFY, Closer
+
+    layout, slices = measured.reference.layout, measured.slices
+    whole = slices.states("")
+    weakest, fairness = [], []
+    if layout.sliced:
+        series = known_series(layout, "")
+        by_segment = slices.slices(series)
+        weakest = weakest_segments(layout, whole, by_segment)
+        if by_segment and layout.task in CLASSIFY:
+            fairness = [one for name in layout.segments if (one := _gaps(layout, by_segment, name))]
+    told = measured.values.filter(pc.ends_with(measured.values["metric"], "_difference"))
+    named = {f"{metric}_difference" for metric in HEADLINES.get(layout.task, ())}
+    versions = [row for row in told.to_pylist() if not row["segment"] and row["metric"] in named]
+    for row in versions:
+        row["window_start"] = "" if row["window_start"] is None else isoformat(to_micros(row["window_start"]))
+    return Closer(calibration_points(layout, whole), weakest, fairness, versions)
+
+
+def _gaps(layout: Layout, slices: Mapping[str, States], name: str) -> dict[str, Any] | None:
+    try:
+        return fairness_gaps(layout, slices, name)
+    except SchemaError:
+        return None
 
 
 def _leading(layout: Layout) -> str:

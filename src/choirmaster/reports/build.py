@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from choirmaster.reports import sections
-from choirmaster.reports.facts import Facts, Queries, from_queries, from_values
+from choirmaster.reports import closer, moved, sections
+from choirmaster.reports.facts import NOTHING_CLOSER, Closer, Facts, Queries, from_queries, from_values
 from choirmaster.reports.model import Content
 from choirmaster.reports.words import metric_title, moment, number
 from choirmaster.values import FUSED
 
-HEADLINE_OF_ANY = ("roc_auc", "log_loss", "f1", "accuracy", "mae", "rmse")
+HEADLINE_OF_ANY = ("roc_auc", "log_loss", "f1", "accuracy", "mae", "rmse", "wis", "pinball")
 HEADLINES_SHOWN = 4
 
 
@@ -51,6 +51,7 @@ def content_from_values(
     made_at: str = "",
     versions: Mapping[str, str] | None = None,
     configuration: str = "",
+    look: Closer = NOTHING_CLOSER,
 ) -> Content:
     """Build a report from a table of values alone, without a store.
 
@@ -63,8 +64,10 @@ def content_from_values(
     schema_summary : mapping
         What is known of the task: any of the keys of ``Queries.ensemble`` (task, members, headline, cutoff, positive,
         features, reference, fusion).
+    look : Closer
+        Calibration, weakest segments, gaps between groups and versions, where they are known.
     """
-    facts = from_values(values, alerts, schema_summary)
+    facts = from_values(values, alerts, schema_summary, look)
     ensemble = str(schema_summary.get("name") or next((row["ensemble"] for row in facts.rows), "") or "data")
     return build(facts, ensemble, title=title, made_at=made_at, versions=versions or {}, configuration=configuration)
 
@@ -78,7 +81,13 @@ def build(
     shown = (
         sections.quality(facts, headline),
         sections.periods(facts, headline),
-        sections.drift(facts),
+        closer.calibration(facts),
+        closer.segments(facts),
+        closer.versions(facts),
+        closer.value(facts),
+        closer.together(facts),
+        moved.features(facts),
+        moved.series(facts),
         sections.alerts(facts),
         sections.data_quality(facts),
         sections.running(facts),

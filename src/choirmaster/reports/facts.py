@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from choirmaster.errors import SchemaError
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
-from choirmaster.values import FUSED
+from choirmaster.values import FUSED, RESERVED_SERIES
 
-CELLS = ("value", "lower", "upper", "resolution", "n", "kind", "reason")
+WEAKEST_SHOWN = 10
+CLASSIFY = ("binary",)  # tasks whose positive class says who was selected
 
 
 class Queries(Protocol):
@@ -19,12 +22,55 @@ class Queries(Protocol):
     def ensemble(self, name: str) -> dict[str, Any]: ...
 
     def metrics(
-        self, *, ensemble: str, segment: str = "", start: str | None = None, end: str | None = None
+        self,
+        *,
+        ensemble: str,
+        metric: Sequence[str] = (),
+        segment: str = "",
+        version: str = "*",
+        start: str | None = None,
+        end: str | None = None,
     ) -> list[dict[str, Any]]: ...
 
     def alerts(self, *, ensemble: str | None = None) -> list[dict[str, Any]]: ...
 
     def months(self, ensemble: str) -> list[dict[str, Any]]: ...
+
+    def calibration(
+        self, ensemble: str, *, start: str | None = None, end: str | None = None
+    ) -> list[dict[str, Any]]: ...
+
+    def weakest(
+        self, ensemble: str, *, start: str | None = None, end: str | None = None, at_most: int = 10
+    ) -> list[dict[str, Any]]: ...
+
+    def fairness(
+        self, ensemble: str, segment: str, *, start: str | None = None, end: str | None = None
+    ) -> dict[str, Any]: ...
+
+
+class Closer(NamedTuple):
+    """What is read off states and is no row of the table of values; each part may be empty.
+
+    Attributes
+    ----------
+    calibration : sequence of mapping
+        Points of the curves: series, target, n, score, resolution, share, lower, upper.
+    weakest : sequence of mapping
+        As ``Queries.weakest``.
+    fairness : sequence of mapping
+        As ``Queries.fairness``, one for each declared segment.
+    versions : sequence of mapping
+        Tidy rows of differences between versions of a member.
+    """
+
+    calibration: Sequence[Mapping[str, Any]] = ()
+    weakest: Sequence[Mapping[str, Any]] = ()
+    fairness: Sequence[Mapping[str, Any]] = ()
+    versions: Sequence[Mapping[str, Any]] = ()
+
+
+NOTHING_CLOSER = Closer()
 
 
 class Facts:
@@ -40,6 +86,7 @@ class Facts:
         As ``Queries.alerts``.
     months : sequence of mapping or None
         As ``Queries.months``; None shows windows instead, because values of windows do not add up to a month's.
+    closer : Closer
     """
 
     def __init__(
@@ -48,7 +95,9 @@ class Facts:
         rows: Iterable[Mapping[str, Any]],
         alerts: Sequence[Mapping[str, Any]],
         months: Sequence[Mapping[str, Any]] | None,
+        closer: Closer = NOTHING_CLOSER,
     ) -> None:
+        self.closer = closer
         self.about = dict(about)
         self.rows = tuple(dict(row) for row in rows)
         self.alerts = sorted(alerts, key=lambda one: (one.get("state") != "firing", str(one.get("since") or "")))
@@ -67,7 +116,7 @@ class Facts:
     def members(self) -> list[str]:
         """Names of the series that are not the fused one."""
         declared = [one["name"] if isinstance(one, Mapping) else str(one) for one in self.about.get("members") or ()]
-        found = dict.fromkeys(row["series"] for row in self.rows if row["series"] not in {"", FUSED})
+        found = dict.fromkeys(row["series"] for row in self.rows if row["series"] not in {"", *RESERVED_SERIES})
         return declared or list(found)
 
     @property
@@ -117,6 +166,25 @@ class Facts:
         return {"period": window, "n": share["n"], "labelled": labelled, "rate": None, "metrics": values}
 
 
+def named_segments(about: Mapping[str, Any]) -> list[str]:
+    """Return the declared segments that are one column; crosses are looked at among the weakest only."""
+    return [str(one) for one in about.get("segments") or () if " x " not in str(one)]
+
+
+def closer_look(queries: Queries, about: Mapping[str, Any], start: str | None, end: str | None) -> Closer:
+    """Ask for what no row of the table of values holds."""
+    name, span = str(about["name"]), {"start": start, "end": end}
+    slices = named_segments(about) if about.get("segments") else []
+    weakest = queries.weakest(name, at_most=WEAKEST_SHOWN, **span) if about.get("segments") else []
+    fairness = []
+    for one in slices if about.get("task") in CLASSIFY else ():
+        with suppress(SchemaError):  # no row has come by this segment yet
+            fairness.append(queries.fairness(name, one, **span))
+    wanted = [f"{metric}_difference" for metric in about.get("headline") or ()]
+    versions = queries.metrics(ensemble=name, metric=wanted, version="", start=start, end=end) if wanted else []
+    return Closer(queries.calibration(name, **span), weakest, fairness, versions)
+
+
 def from_queries(queries: Queries, ensemble: str, *, start: str | None = None, end: str | None = None) -> Facts:
     """Ask the public queries for one ensemble and a span; months are those that lie in the span, each as a whole."""
     about = queries.ensemble(ensemble)
@@ -127,10 +195,12 @@ def from_queries(queries: Queries, ensemble: str, *, start: str | None = None, e
         for one in queries.months(ensemble)
         if (not start or one["month"] >= start[:7]) and (not end or f"{one['month']}-01" < end[:10])
     ]
-    return Facts(about, rows, alerts, months)
+    return Facts(about, rows, alerts, months, closer_look(queries, about, start, end))
 
 
-def from_values(values: Any, alerts: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Facts:
+def from_values(
+    values: Any, alerts: Sequence[Mapping[str, Any]], about: Mapping[str, Any], closer: Closer = NOTHING_CLOSER
+) -> Facts:
     """Take an Arrow table of values (``VALUE_SCHEMA``) as it is."""
     rows = values.to_pylist()
     for row in rows:
@@ -138,7 +208,7 @@ def from_values(values: Any, alerts: Sequence[Mapping[str, Any]], about: Mapping
             row[name] = "" if row[name] is None else isoformat(to_micros(row[name]))
         for name in ("series", "segment", "feature", "target"):
             row[name] = row[name] or ""
-    return Facts(about, rows, alerts, None)
+    return Facts(about, rows, alerts, None, closer)
 
 
 def seconds(window: str) -> int:

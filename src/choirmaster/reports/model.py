@@ -28,23 +28,28 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a chart; None is a gap."""
+    """One line of a chart; None is a gap. ``places`` are its own along the axis, those of the chart where empty."""
 
     name: str
     value: Sequence[float | None]
     lower: Sequence[float | None] = ()
     upper: Sequence[float | None] = ()
+    places: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over time (seconds since 1970 UTC), with bounds across and marks at instants."""
+    """Lines over time (seconds since 1970 UTC), with bounds across and marks at instants.
+
+    Where ``across`` names what lies along the axis, the places are plain numbers and no times.
+    """
 
     title: str
-    times: Sequence[int]
+    times: Sequence[float]
     lines: tuple[Line, ...]
     bounds: tuple[float, ...] = ()
     marks: tuple[int, ...] = ()
+    across: str = ""
 
 
 @dataclass(frozen=True, slots=True)

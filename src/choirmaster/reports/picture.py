@@ -37,7 +37,7 @@ def shapes(chart: Chart, width: float, height: float) -> list[Shape]:
     if not drawn or not chart.times:
         return [Shape("text", ((width / 2, height / 2),), SOFT, text="no value in this span", anchor="middle")]
     low, high = _reach(chart, drawn)
-    first, last = chart.times[0], max(chart.times[-1], chart.times[0] + 1)
+    first, last = chart.times[0], max(chart.times[-1], chart.times[0] + (0 if chart.across else 1))
 
     def x(at: float) -> float:
         return round(left + (at - first) / (last - first) * (right - left), 2)
@@ -49,14 +49,14 @@ def shapes(chart: Chart, width: float, height: float) -> list[Shape]:
     for tick in ticks(low, high):
         out.append(Shape("line", ((left, y(tick)), (right, y(tick))), GRID, 0.5))
         out.append(Shape("text", ((left - 4, y(tick) + 2.5),), SOFT, text=_tick_text(tick), anchor="end"))
-    for at, words in days(chart.times, 6):
+    for at, words in _along(chart):
         out.append(Shape("line", ((x(at), bottom), (x(at), bottom + 3)), SOFT, 0.5))
         anchor = "end" if x(at) > right - 20 else "start" if x(at) < left + 20 else "middle"
         out.append(Shape("text", ((x(at), bottom + 11),), SOFT, text=words, anchor=anchor))
-    out += [Shape("area", run, BAND, 0) for run in _band(chart.times, drawn[0], x, y)]
+    out += [Shape("area", run, BAND, 0) for run in _band(drawn[0].places or chart.times, drawn[0], x, y)]
     for at in reversed(range(len(drawn))):
         colour, dash = COLOURS[at % len(COLOURS)], DASHES[at // 4 % len(DASHES)]
-        for run in _runs(chart.times, drawn[at].value):
+        for run in _runs(drawn[at].places or chart.times, drawn[at].value):
             points = tuple((x(when), y(value)) for when, value in run)
             out.append(Shape("line", points, colour, 1.3 if at == 0 else 0.7, dash))
     out += [
@@ -92,6 +92,14 @@ def days(times: Sequence[int], wanted: int) -> list[tuple[int, str]]:
     return [(at, datetime.fromtimestamp(at, UTC).strftime(form)) for at in times[::step]]
 
 
+def _along(chart: Chart) -> list[tuple[float, str]]:
+    """Return the places along the axis that are named, with their words."""
+    if not chart.across:
+        return [*days([int(at) for at in chart.times], 6)]
+    named = [(at, _tick_text(at)) for at in ticks(chart.times[0], chart.times[-1], 6)]
+    return [*named[:-1], (named[-1][0], f"{chart.across} {named[-1][1]}")] if named else []
+
+
 def _reach(chart: Chart, drawn: Sequence[Line]) -> tuple[float, float]:
     known = [point for line in drawn for point in line.value if point is not None]
     known += [point for side in (drawn[0].lower, drawn[0].upper) for point in side if point is not None]
@@ -101,9 +109,9 @@ def _reach(chart: Chart, drawn: Sequence[Line]) -> tuple[float, float]:
     return min([low, *near]) - 0.05 * spare, max([high, *near]) + 0.05 * spare
 
 
-def _runs(times: Sequence[int], values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
+def _runs(times: Sequence[float], values: Sequence[float | None]) -> Iterator[list[tuple[float, float]]]:
     """Yield the stretches without a gap; a lone point becomes a short dash."""
-    run: list[tuple[int, float]] = []
+    run: list[tuple[float, float]] = []
     for when, value in [*zip(times, values, strict=True), (0, None)]:
         if value is not None:
             run.append((when, value))
@@ -112,11 +120,11 @@ def _runs(times: Sequence[int], values: Sequence[float | None]) -> Iterator[list
             run = []
 
 
-def _band(times: Sequence[int], line: Line, x: Scale, y: Scale) -> Iterator[tuple[tuple[float, float], ...]]:
+def _band(times: Sequence[float], line: Line, x: Scale, y: Scale) -> Iterator[tuple[tuple[float, float], ...]]:
     if not line.lower or not line.upper:
         return
     both = [None if a is None or b is None else (a, b) for a, b in zip(line.lower, line.upper, strict=True)]
-    run: list[tuple[int, float, float]] = []
+    run: list[tuple[float, float, float]] = []
     for when, pair in [*zip(times, both, strict=True), (0, None)]:
         if pair is not None:
             run.append((when, *pair))

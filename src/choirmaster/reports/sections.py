@@ -146,38 +146,21 @@ def worst_first(facts: Facts, metric: str) -> list[tuple[str, float, str]]:
     return sorted(found, key=lambda one: (-one[1], one[0]))
 
 
-def drift(facts: Facts) -> Section | None:
-    """What moved: the worst features drawn, all of them listed."""
-    by_feature = facts.of_features("psi")
-    if not by_feature:
-        return None
-    worst = worst_first(facts, "psi")
-    drawn = {name: by_feature[name] for name, _, _ in worst[:FEATURES_DRAWN]}
-    chart = line_chart(
-        facts,
-        "psi",
-        {name: {at: {**row, "lower": None, "upper": None} for at, row in rows.items()} for name, rows in drawn.items()},
-    )
-    words = [f"The {len(drawn)} features that moved most are drawn." if chart else ""]
-    if len(by_feature) > FEATURES_LISTED:
-        words.append(f"{FEATURES_LISTED} of {len(by_feature)} features are listed; the CSV file has all.")
-    words = [one for one in words if one]
-    return Section(
-        "Features against the reference",
-        tuple(words),
-        (chart,) if chart else (),
-        (_feature_table(facts, ("psi", "ks")),),
-    )
-
-
 def data_quality(facts: Facts) -> Section | None:
     """Missing and unseen values of each feature, the worst first."""
-    metrics = ("missing_rate", "unseen_rate", "out_of_range_rate")
-    if not any(facts.of_features(metric) for metric in metrics):
+    named = ("missing_rate", "unseen_rate", "not_finite_rate", "out_of_range_rate")
+    metrics = [
+        one for one in named if facts.of_features(one) and (one != "not_finite_rate" or _any_above_zero(facts, one))
+    ]
+    if not metrics:
         return None
     return Section(
         "Data quality", ("The largest share of any window, and the newest.",), (), (_feature_table(facts, metrics),)
     )
+
+
+def _any_above_zero(facts: Facts, metric: str) -> bool:
+    return any(value > 0 for _, value, _ in worst_first(facts, metric))
 
 
 def _feature_table(facts: Facts, metrics: Sequence[str]) -> Table:

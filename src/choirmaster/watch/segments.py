@@ -11,7 +11,7 @@ from choirmaster.states.pack import States
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment
 from choirmaster.watch.rollup import merged, read_metric, value_fields
-from choirmaster.watch.slices import fairness_gaps, kept, known_series, weakest_segments
+from choirmaster.watch.slices import calibration_points, fairness_gaps, kept, known_series, weakest_segments
 
 if TYPE_CHECKING:
     from choirmaster.watch.history import History
@@ -68,6 +68,17 @@ class SliceQueries:
         series = known_series(layout, series)
         slices = self._sums(ensemble, series, start, end)[1]
         return fairness_gaps(layout, slices, segment, series=series, target=target, reference=reference)
+
+    def calibration(
+        self, ensemble: str, *, target: str = "", start: Moment = None, end: Moment = None
+    ) -> list[dict[str, Any]]:
+        """Return the calibration curve of each series over a span, one row per cell; all rows, no segment."""
+        layout, history = self._known(ensemble).layout, self.history(ensemble)
+        packs = [one for one in self._packs(ensemble, start, end) if not one.segment] if history is not None else []
+        if history is None or not packs:
+            return []
+        whole = merged(packs, history, lambda key: key.kind == "scores/1" and key.version == "*").states
+        return calibration_points(layout, whole, target=target)
 
     def _sums(self, ensemble: str, series: str, start: Moment, end: Moment) -> tuple[States, dict[str, States]]:
         """Return the sums of one series over a span: of all rows, and of each segment."""

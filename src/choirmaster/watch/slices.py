@@ -10,6 +10,7 @@ from choirmaster.ids import parse_segment
 from choirmaster.layout import Layout, Task
 from choirmaster.metrics import BY_NAME
 from choirmaster.metrics.base import QUALITY, Metric
+from choirmaster.metrics.calibration import calibration_curve
 from choirmaster.metrics.fairness import LEAST_ROWS as LEAST_OF_A_GROUP
 from choirmaster.metrics.fairness import GroupStates, compared, group_rates, spreads
 from choirmaster.metrics.weakest import LEAST_ROWS, weakest
@@ -98,6 +99,22 @@ def fairness_gaps(
              "lowest": one.lowest, "highest": one.highest} for one in spreads(rates)
         ],
     }  # fmt: skip
+
+
+def calibration_points(layout: Layout, whole: States, *, target: str = "") -> list[dict[str, Any]]:
+    """Return the calibration curve of each series that gives scores: mean score and share of positives by cell.
+
+    Nothing where no class is named and none is the positive one.
+    """
+    chosen = target or layout.positive
+    if not chosen or not layout.task.classifies:
+        return []
+    out = []
+    for series in layout.series:
+        state = whole.get(StateKey(series.name, "scores/1", target=chosen))
+        points = calibration_curve(state) if isinstance(state, Scores) else ()
+        out += [{"series": series.name, "target": chosen, **one._asdict()} for one in points]
+    return out
 
 
 def known_series(layout: Layout, series: str) -> str:

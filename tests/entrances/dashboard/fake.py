@@ -170,8 +170,10 @@ class FakeQueries:
         }
 
     def metrics(
-        self, *, ensemble, series=(), metric=(), segment="", feature=(), start=None, end=None
+        self, *, ensemble, series=(), metric=(), segment="", feature=(), version="*", start=None, end=None
     ) -> list[dict[str, Any]]:
+        if version != "*":
+            return self._versions(metric)
         rows = []
         if segment == "*":
             return [{"segment": row["segment"]} for row in self.segments(ensemble, metric[0])]
@@ -301,6 +303,46 @@ class FakeQueries:
         ]
         out[-1]["value"] = value(None, 3, reason="one_class_only")
         return out
+
+    def _versions(self, metric) -> list[dict[str, Any]]:
+        if not self.days or "roc_auc_difference" not in metric:
+            return []
+        row = self._row(self.windows[-1], self.members[0], "", "roc_auc_difference", value(-0.021, 900, 0.03))
+        return [{**row, "target": "v1|v2", "version": "v2"}]
+
+    def calibration(self, ensemble, *, target="", start=None, end=None) -> list[dict[str, Any]]:
+        return [
+            {"series": name, "target": "late", "n": 900, "score": at / 10 + 0.05, "resolution": 0.001,
+             "share": at / 11 + 0.06, "lower": at / 11 + 0.03, "upper": at / 11 + 0.09}
+            for name in ("fused", *self.members) for at in range(10 if self.days else 0)
+        ]  # fmt: skip
+
+    def weakest(self, ensemble, metric="", *, series="", target="", start=None, end=None, at_most=10):
+        none = {"value": None, "lower": None, "upper": None, "difference": None, "p_adjusted": None}
+        rows = [
+            {"segment": f"carrier={name}", "n": 800, "value": 0.55, "lower": 0.5, "upper": 0.6, "rest": 0.45,
+             "rest_n": 9000, "difference": 0.1, "difference_lower": 0.04, "difference_upper": 0.16, "p_value": p / 10,
+             "p_adjusted": p, "reason": None}
+            for name, p in (("OO", 0.0004), ("AA", 0.31))
+        ]  # fmt: skip
+        rows.append({**rows[0], **none, "segment": "carrier=~", "n": 3, "reason": "too_few_rows"})
+        named = {"metric": metric or "log_loss", "series": series or "fused", "target": target}
+        return [{**named, **row} for row in rows][:at_most] if self.days else []
+
+    def fairness(self, ensemble, segment, *, series="", target="", reference=None, start=None, end=None):
+        gap = {"difference": 0.12, "difference_lower": 0.05, "difference_upper": 0.2, "difference_reason": None,
+               "n": 900, "ratio": 0.6, "lowest": f"{segment}=AA", "highest": f"{segment}=OO"}  # fmt: skip
+        rates = ("selection_rate", "true_positive_rate", "calibration")
+        groups = [
+            {"metric": rate, "group": f"{segment}={name}", "value": 0.3 + at / 10, "lower": 0.25, "upper": 0.45,
+             "n": 900, "resolution": 0.0, "reason": None, "difference": at / 10, "difference_lower": 0.0,
+             "difference_upper": 0.2, "difference_reason": None, "ratio": 1.2, "ratio_lower": 1.0, "ratio_upper": 1.5,
+             "ratio_reason": None}
+            for rate in rates for at, name in enumerate(("AA", "OO"))
+        ]  # fmt: skip
+        return {"segment": segment, "series": "fused", "target": "late", "reference": f"{segment}=AA",
+                "rows": {f"{segment}=AA": 900, f"{segment}=OO": 800}, "groups": groups,
+                "gaps": [{"metric": rate, **gap} for rate in rates]}  # fmt: skip
 
     def alerts(self, *, ensemble=None, state=None) -> list[dict[str, Any]]:
         if not self.days:
