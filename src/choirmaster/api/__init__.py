@@ -157,9 +157,10 @@ class Result:
         >>> schema = cm.Schema("binary", label="y", prediction="p")
         >>> before = cm.monitor({"y": [0, 1] * 50, "p": [0.1, 0.9] * 50}, schema=schema)
         >>> after = cm.monitor({"y": [0, 1] * 50, "p": [0.1, 0.9] * 25 + [0.9, 0.1] * 25}, schema=schema)
-        >>> rows = before.compare(after).to_pylist()
-        >>> [(one["value"], one["other"], one["verdict"]) for one in rows if one["metric"] == "accuracy"]
-        [(1.0, 0.5, 'worse')]
+        >>> found = before.compare(after)
+        >>> at = found["metric"].index("accuracy")
+        >>> found["value"][at], found["other"][at], found["verdict"][at]
+        (1.0, 0.5, 'worse')
         """
         from choirmaster.app.comparing import compare
         from choirmaster.app.results import in_kind

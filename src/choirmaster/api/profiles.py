@@ -103,7 +103,7 @@ def profile(
     >>> monday = cm.profile({"y": [0, 1], "p": [0.2, 0.9]}, schema=schema)
     >>> tuesday = cm.profile({"y": [1, 0], "p": [0.4, 0.1]}, reference=monday)
     >>> both = monday.merge(tuesday)
-    >>> [one["value"] for one in both.metrics.to_pylist() if one["metric"] == "accuracy"]
+    >>> [one["value"] for one in both.result().table.to_pylist() if one["metric"] == "accuracy"]
     [0.75]
     """
     from choirmaster.app import profiling
