@@ -18,17 +18,11 @@ from choirmaster.schema import TIMESTAMP, Layout
 from choirmaster.stores.lake.decide import table_name
 from choirmaster.stores.lake.delta import DeltaTables, fit
 from choirmaster.stores.lake.sidecar import Sidecar
-from choirmaster.stores.sql import index
+from choirmaster.stores.sql import changed, index
 from choirmaster.stores.sql.database import Database, chunks, fetch, many
 from choirmaster.stores.sql.small import replace_packs
 from choirmaster.times import DAY
 
-# CROSS JOIN keeps SQLite from walking through the whole index to find the few that changed.
-_CHANGES = (
-    "SELECT c.hash, i.day, i.part, i.line, i.label, i.measured FROM changed c CROSS JOIN id_index i CROSS JOIN parts p "
-    "WHERE i.ensemble = c.ensemble AND i.hash = c.hash AND p.part = i.part AND c.ensemble = ? AND p.merged = 1 "
-    "AND (i.label <> i.measured OR (i.label IS NULL) <> (i.measured IS NULL)) ORDER BY i.part, i.line LIMIT ?"
-)
 _PARTS = (
     "SELECT part, journal, sequence, accepted FROM parts "
     "WHERE ensemble = ? AND kind = 'prediction' AND merged = 0 ORDER BY part"
@@ -37,11 +31,12 @@ _PARTS = (
 
 @dataclass(slots=True)
 class _Token:
-    """What was handed out: part numbers, the hash of each prediction row, and labels by id before and after."""
+    """What was handed out: part numbers, each prediction row's hash and label, and changed labels before and after."""
 
     parts: list[int]
     hashes: list[bytes] = field(default_factory=list)
-    handed: list[tuple[bytes, str | None, str | None]] = field(default_factory=list)
+    labels: dict[bytes, str | None] = field(default_factory=dict)
+    handed: list[changed.Handed] = field(default_factory=list)
 
 
 class Measuring:
@@ -75,12 +70,12 @@ class Measuring:
             numbers = [row[0] for row in chosen]
             days = _days(link, numbers)
             labels = index.labels_of_parts(link, numbers)
-            changes = fetch(link, _CHANGES, (ensemble, max_rows))
+            changes = changed.waiting(link, ensemble, max_rows)
         token = _Token(numbers)
         predictions = self._predictions(ensemble, numbers, days, labels, token)
-        changed = self._changed(ensemble, changes, token)
+        corrected = self._changed(ensemble, changes, token)
         names = tuple(f"{row[1]}:{row[2]}" for row in chosen)
-        return Pending(ensemble, predictions, changed, names, token)
+        return Pending(ensemble, predictions, corrected, names, token)
 
     def _predictions(
         self, ensemble: str, parts: list[int], days: list[int], labels: pa.Table, token: _Token
@@ -92,14 +87,10 @@ class Measuring:
         rows, labels = paired(rows, labels)
         texts = labels.column("label")
         token.hashes = labels.column("hash").to_pylist()
-        token.handed = [
-            (identity, None, text)
-            for identity, text in zip(token.hashes, texts.to_pylist(), strict=True)
-            if text is not None
-        ]
+        token.labels = dict(zip(token.hashes, texts.to_pylist(), strict=True))
         return fit(rows.append_column("label", texts), schema)
 
-    def _changed(self, ensemble: str, changes: list[tuple[Any, ...]], token: _Token) -> pa.Table:
+    def _changed(self, ensemble: str, changes: list[changed.Change], token: _Token) -> pa.Table:
         layout = self._layout(ensemble)
         schema = changes_schema(layout)
         plain = pa.schema([one for one in schema if not one.name.startswith("label")])
@@ -150,7 +141,8 @@ class Measuring:
         self._fault("sidecar")
         with self._database.write() as link:
             _mark_parts(link, token.parts)
-            _mark_labels(link, pending.ensemble, token.handed)
+            changed.take_in(link, pending.ensemble, token.parts, token.labels)
+            changed.settle(link, pending.ensemble, token.handed)
             replace_packs(link, pending.ensemble, packs)
         self._fault("committed")
 
@@ -212,20 +204,6 @@ def _mark_parts(link: sa.Connection, parts: Sequence[int]) -> None:
     done = many(link, "UPDATE parts SET merged = 1 WHERE part = ? AND merged = 0", [(one,) for one in parts])
     if done != len(parts):
         raise StoreError("these parts are measured already", fix="ask for what is pending again")
-
-
-def _mark_labels(link: sa.Connection, ensemble: str, handed: Sequence[tuple[bytes, str | None, str | None]]) -> None:
-    """Set what the states hold now; refuses when somebody else measured the same label change meanwhile."""
-    ordered = sorted(handed, key=lambda row: row[0])  # neighbours in the index, one after the other
-    rows = [(after, ensemble, identity, before, before) for identity, before, after in ordered]
-    done = many(link, "UPDATE id_index SET measured = ? WHERE ensemble = ? AND hash = ? "
-                      "AND (measured = ? OR (? IS NULL AND measured IS NULL))", rows)  # fmt: skip
-    if done != len(rows):
-        raise StoreError("these labels are measured already", fix="ask for what is pending again")
-    many(link, "DELETE FROM changed WHERE ensemble = ? AND hash = ? AND EXISTS (SELECT 1 FROM id_index i "
-               "WHERE i.ensemble = changed.ensemble AND i.hash = changed.hash AND (i.label = i.measured "
-               "OR (i.label IS NULL AND i.measured IS NULL)))",
-         [(ensemble, identity) for identity, _, _ in ordered])  # fmt: skip
 
 
 def instants(window_start: int, window_end: int) -> Any:

@@ -22,6 +22,7 @@ from choirmaster.stores.lake.measuring import Measuring, instants, paired
 from choirmaster.stores.lake.sidecar import Sidecar
 from choirmaster.stores.sql import columns as stored
 from choirmaster.stores.sql import index
+from choirmaster.stores.sql.changed import MEASURED
 from choirmaster.stores.sql.database import Database, fetch, sqlite
 from choirmaster.stores.sql.locks import FileLock
 from choirmaster.stores.sql.migrate import upgrade
@@ -140,7 +141,7 @@ class EmbeddedStore(SmallTables):
         with self._database.read() as link:
             places = fetch(
                 link,
-                "SELECT day, part, line, label, measured FROM id_index WHERE ensemble = ? AND hash = ?",
+                f"SELECT i.day, i.part, i.line, i.label, p.merged, {MEASURED} WHERE i.ensemble = ? AND i.hash = ?",
                 (ensemble, key),
             )
             history = fetch(
@@ -151,7 +152,8 @@ class EmbeddedStore(SmallTables):
             )
         if not places:
             return None
-        day, part, line, label, measured = places[0]
+        day, part, line, label, merged, held = places[0]
+        measured = held if merged else None
         names = self._layout(ensemble).arrow().names
         rows = self._measuring.read(ensemble, names, days=[day], parts=[part])
         rows = rows.filter(pc.equal(rows.column("row"), line)).select(names)

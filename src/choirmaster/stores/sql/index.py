@@ -10,6 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from choirmaster.records import EventKind, Outcome
+from choirmaster.stores.sql.changed import MEASURED, Change, note
 from choirmaster.stores.sql.database import chunks, fetch, many
 from choirmaster.stores.sql.plan import Plan, plan_from_bytes, table_of
 
@@ -174,16 +175,19 @@ def _insert_labels(link: sa.Connection, plan: Plan, fits: Fits) -> None:
 
 def _update_winners(link: sa.Connection, ensemble: str, best: dict[bytes, tuple[bytes, str | None]]) -> None:
     new: list[tuple[bytes, str | None, str, bytes]] = []
+    changes: list[Change] = []
     for some in chunks(sorted(best)):
-        query = f"SELECT hash, order_key FROM id_index WHERE ensemble = ? AND hash IN ({marks(some)})"  # noqa: S608
-        for identity, before in fetch(link, query, (ensemble, *some)):
+        query = (
+            "SELECT hash, order_key, day, part, line, label FROM id_index "  # noqa: S608 - constant but for the marks
+            f"WHERE ensemble = ? AND hash IN ({marks(some)})"
+        )
+        for identity, before, *place, label in fetch(link, query, (ensemble, *some)):
             order_key, value = best[identity]
             if before is None or before < order_key:
                 new.append((order_key, value, ensemble, identity))
+                changes.append((identity, *place, value, label))
     many(link, "UPDATE id_index SET order_key = ?, label = ? WHERE ensemble = ? AND hash = ?", new)
-    ids = [row[2:] for row in new]
-    many(link, "DELETE FROM changed WHERE ensemble = ? AND hash = ?", ids)
-    many(link, "INSERT INTO changed (ensemble, hash) VALUES (?, ?)", ids)
+    note(link, ensemble, changes)
 
 
 _LABELS = pa.schema([("part", pa.int64()), ("row", pa.int64()), ("hash", pa.binary(16)), ("label", pa.string())])
@@ -196,8 +200,7 @@ def labels_of_parts(link: sa.Connection, parts: Sequence[int], *, measured: bool
     """
     statement = "SELECT part, line, hash, label FROM id_index WHERE part IN ({})"
     if measured:
-        statement = ("SELECT i.part, i.line, i.hash, i.measured FROM id_index i JOIN parts p ON p.part = i.part "
-                     "WHERE p.merged = 1 AND i.part IN ({})")  # fmt: skip
+        statement = f"SELECT i.part, i.line, i.hash, {MEASURED} WHERE p.merged = 1 AND i.part IN ({{}})"
     rows: list[tuple[object, ...]] = []
     for some in chunks(parts):
         rows += fetch(link, statement.format(marks(some)), tuple(some))

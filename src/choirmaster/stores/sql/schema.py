@@ -69,7 +69,7 @@ intents = sa.Table(
     sa.Column("payload", _BLOB, nullable=False),
 )  # fmt: skip
 
-# One row a prediction (D6). ``label``/``order_key`` is the current winner (D5), ``measured`` what the states hold.
+# One row a prediction (D6). ``label``/``order_key`` is the current winner (D5).
 id_index = sa.Table(
     "id_index", metadata,
     sa.Column("ensemble", _NAME, primary_key=True),
@@ -80,7 +80,6 @@ id_index = sa.Table(
     sa.Column("line", sa.Integer, nullable=False),
     sa.Column("order_key", sa.LargeBinary(1024)),
     sa.Column("label", sa.Text),
-    sa.Column("measured", sa.Text),
     sa.Index("id_index_by_part", "part", "line"),
     sqlite_with_rowid=False,
 )  # fmt: skip
@@ -100,11 +99,17 @@ label_events = sa.Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
-# Predictions whose winner may differ from what the states hold.
+# Predictions whose label (the winner) differs from the one ``measured``, which the states hold. Of a merged part's rows
+# that are not here the states hold the winner. Until a row's part is merged, ``measured`` says nothing.
 changed = sa.Table(
     "changed", metadata,
     sa.Column("ensemble", _NAME, primary_key=True),
     sa.Column("hash", _HASH, primary_key=True),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("part", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("label", sa.Text),
+    sa.Column("measured", sa.Text),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
