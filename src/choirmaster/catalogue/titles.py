@@ -179,7 +179,7 @@ SHORT_TITLES: dict[str, str] = {
     "jensen_shannon": "JS",
     "ks": "KS",
     "wasserstein": "Wasserstein",
-    "wasserstein_scaled": "Wasserstein / sd",
+    "wasserstein_scaled": "Wasserstein, sd",
     "log_loss": "Log loss",
     "mae": "MAE",
     "rmse": "RMSE",

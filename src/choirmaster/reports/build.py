@@ -13,6 +13,17 @@ from choirmaster.values import FUSED
 
 HEADLINE_OF_ANY = ("roc_auc", "log_loss", "f1", "accuracy", "mae", "rmse", "wis", "pinball")
 HEADLINES_SHOWN = 4
+TOLD = (
+    *closer.OF_VALUE,
+    *closer.OF_ALL,
+    *closer.OF_MEMBERS,
+    *closer.OF_PAIRS,
+    *moved.MEASURES,
+    *moved.OF_SERIES,
+    *sections.DATA_QUALITY,
+    *sections.RUNNING,
+    "label_share",
+)  # what sections show besides the headline
 
 
 def content(
@@ -91,7 +102,7 @@ def build(
         sections.alerts(facts),
         sections.data_quality(facts),
         sections.running(facts),
-        sections.methods(facts, headline),
+        sections.methods(facts, headline, TOLD),
         sections.identity(facts, versions, configuration),
     )
     reference = facts.about.get("reference") or {}

@@ -12,9 +12,9 @@ from choirmaster.reports.sections import EMPTY_CELL, line_chart
 from choirmaster.reports.words import metric_title, moment, plain, segment_words, short_title
 from choirmaster.values import FUSED
 
-CURVES_DRAWN = 5
+CURVES_DRAWN = 3
 PAIRS_LISTED = 20
-VERSIONS_LISTED = 20
+VERSIONS_LISTED = 12
 SURELY = 0.05
 OF_MEMBERS = ("member_loss", "leave_one_out", "shapley", "best_weight")
 OF_PAIRS = ("disagreement", "error_correlation", "double_fault", "correctness_kappa")
@@ -43,24 +43,29 @@ def calibration(facts: Facts) -> Section | None:
     if high > low:
         lines = (*lines, Line("as it should be", (low, high), places=(low, high)))
     chart = Chart("Calibration: share of positives by mean score", (low, high), lines, across="score")
-    columns = (
-        Column("series", "series", "text", 1.2),
-        Column("n", "rows", "number"),
-        Column("score", "mean score", "number"),
-        Column("share", "share of positives", "value", 1.6),
-    )
-    rows = tuple(
-        {"series": name, "n": one["n"], "score": one["score"],
-         "share": {"value": one["share"], "lower": one["lower"], "upper": one["upper"], "n": None, "reason": None}}
-        for name in order
-        for one in curves[name]
-    )  # fmt: skip
     target = plain(facts.closer.calibration[0].get("target") or "the positive class")
     words = [f"Scores for {target}, in ten cells of equal mass in the reference; the grey area is the 95 % interval."]
     if len(curves) > len(order):
         words.append(f"{len(order)} of {len(curves)} series are shown.")
     drawn = (chart,) if high > low and any(len(curves[name]) > 1 for name in order) else ()
-    return Section("Calibration", tuple(words), drawn, (Table(columns, rows),))
+    return Section("Calibration", tuple(words), drawn, (_points({name: curves[name] for name in order}),))
+
+
+def _points(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+    """List the cells downwards, and for each series its mean score and its share of positives across."""
+    columns = [Column("cell", "cell", "number", 0.5)]
+    for name in curves:
+        columns.append(Column(f"{name}.score", f"{name}, mean score", "number", 1.1))
+        columns.append(Column(f"{name}.share", "share of positives", "value", 1.5))
+    rows = []
+    for at in range(max(map(len, curves.values()))):
+        row: dict[str, Any] = {"cell": at + 1}
+        for name, points in curves.items():
+            one = points[at] if at < len(points) else None
+            row[f"{name}.score"] = one["score"] if one else None
+            row[f"{name}.share"] = {**one, "value": one["share"], "reason": None} if one else None
+        rows.append(row)
+    return Table(tuple(columns), tuple(rows))
 
 
 def _curve(name: str, points: Sequence[Mapping[str, Any]]) -> Line:
@@ -155,7 +160,7 @@ def together(facts: Facts) -> Section | None:
         if (chart := line_chart(facts, metric, rows)) is not None:
             charts.append(chart)
     tables = [
-        _by_target("all", [""], OF_ALL, by_target),
+        _by_target("of", [""], OF_ALL, by_target),
         _by_target("member", facts.members, OF_MEMBERS, by_target),
         _by_target("pair", _pairs(by_target), OF_PAIRS, by_target),
     ]

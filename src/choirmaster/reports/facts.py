@@ -13,6 +13,7 @@ from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED, RESERVED_SERIES
 
 WEAKEST_SHOWN = 10
+WINDOWS_LISTED = 14
 CLASSIFY = ("binary",)  # tasks whose positive class says who was selected
 
 
@@ -112,6 +113,10 @@ class Facts:
         """Names of the metrics that have rows."""
         return list(self._by_metric)
 
+    def of_metric(self, metric: str) -> Sequence[dict[str, Any]]:
+        """Return the rows of a metric: all rows, no segment, of the whole or the positive class."""
+        return self._by_metric.get(metric, ())
+
     @cached_property
     def members(self) -> list[str]:
         """Names of the series that are not the fused one."""
@@ -145,7 +150,7 @@ class Facts:
                 found[row["feature"]][row["window_start"]] = row
         return dict(found)
 
-    def periods(self, headline: Sequence[str], newest: int = 40) -> tuple[str, list[dict[str, Any]]]:
+    def periods(self, headline: Sequence[str], newest: int = WINDOWS_LISTED) -> tuple[str, list[dict[str, Any]]]:
         """Return ``month`` or ``window`` and one row per period: label, n, labelled and the values of each metric."""
         if self.months:
             return "month", [{**one, "period": one["month"]} for one in self.months]

@@ -7,7 +7,7 @@ from typing import Any
 
 from choirmaster.reports.facts import Facts
 from choirmaster.reports.model import Column, Section, Table
-from choirmaster.reports.sections import EMPTY_CELL, FEATURES_DRAWN, FEATURES_LISTED, line_chart, worst_first
+from choirmaster.reports.sections import FEATURES_DRAWN, FEATURES_LISTED, line_chart, worst_first
 from choirmaster.reports.words import short_title
 
 MEASURES = ("psi", "jensen_shannon", "ks", "wasserstein_scaled")
@@ -57,12 +57,12 @@ def _table(facts: Facts, worst: Sequence[str], names: Sequence[str]) -> Table:
     largest = {metric: {name: (top, at) for name, top, at in worst_first(facts, metric)} for metric in MEASURES}
     others = [metric for metric in MEASURES[1:] if largest[metric]]
     for metric in others:
-        columns.append(Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number"))
+        columns.append(Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number", 1.2))
         columns.append(Column(f"{metric}.newest", "newest", "number", 0.8))
     rows = []
     for name in order:
         values = facts.of_features("psi").get(name) or {}
-        row: dict[str, Any] = {"feature": name, "psi.newest": values[max(values)] if values else EMPTY_CELL}
+        row: dict[str, Any] = {"feature": name, "psi.newest": values[max(values)] if values else None}
         row["psi.largest"], row["psi.at"] = largest["psi"].get(name, (None, ""))
         for metric in others:
             found = facts.of_features(metric).get(name) or {}
@@ -92,7 +92,7 @@ def series(facts: Facts) -> Section | None:
             values = found[metric].get(row["series"]) or {}
             known = [one["value"] for one in values.values() if one["value"] is not None]
             row[f"{metric}.largest"] = max(known, key=abs) if known else None
-            row[f"{metric}.newest"] = values[max(values)] if values else EMPTY_CELL
+            row[f"{metric}.newest"] = values[max(values)] if values else None
     first = columns[:1]
     tables = tuple(
         Table((*first, *columns[at : at + 6]), tuple(rows)) for at in range(1, len(columns), 6)

@@ -134,7 +134,7 @@ def _cell(col: Column, cell: Any, known: frozenset[int]) -> Any:
     from reportlab.platypus import Paragraph
 
     first, second = (escape(shown(text, known)) for text in cell_text(col.kind, cell))
-    if col.kind == "value" and cell.get("value") is not None:
+    if col.kind == "value" and cell is not None and cell.get("value") is not None:
         first = f'<font name="{BOLD}">{first}</font>'
     small = f'<br/><font size="5.6" color="{SOFT}">{second.replace("; ", "<br/>")}</font>' if second else ""
     return Paragraph(first + small, _styles()["right" if _right(col) else "cell"])

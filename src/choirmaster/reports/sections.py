@@ -93,6 +93,9 @@ def periods(facts: Facts, headline: Sequence[str]) -> Section | None:
     words.append(
         "Below each value stand its 95 % interval and the rows it rests on; a value that is not defined says why."
     )
+    total = len({row["window_start"] for metric in headline for row in facts.of_metric(metric)})
+    if word == "window" and total > len(rows):
+        words.append(f"The newest {len(rows)} of {total} windows are listed; the CSV file has all.")
     if word == "month" and any(one["n"] for one in rows):
         tables.append(_labels(rows))
     return Section(f"By {word}: the fused answer beside its members", tuple(words), (), tuple(tables))
@@ -146,11 +149,16 @@ def worst_first(facts: Facts, metric: str) -> list[tuple[str, float, str]]:
     return sorted(found, key=lambda one: (-one[1], one[0]))
 
 
+DATA_QUALITY = ("missing_rate", "unseen_rate", "not_finite_rate", "out_of_range_rate")
+RUNNING = ("availability", "latency_p50", "latency_p99")
+
+
 def data_quality(facts: Facts) -> Section | None:
     """Missing and unseen values of each feature, the worst first."""
-    named = ("missing_rate", "unseen_rate", "not_finite_rate", "out_of_range_rate")
     metrics = [
-        one for one in named if facts.of_features(one) and (one != "not_finite_rate" or _any_above_zero(facts, one))
+        one
+        for one in DATA_QUALITY
+        if facts.of_features(one) and (one != "not_finite_rate" or _any_above_zero(facts, one))
     ]
     if not metrics:
         return None
@@ -178,15 +186,14 @@ def _feature_table(facts: Facts, metrics: Sequence[str]) -> Table:
     for metric in shown:
         found = facts.of_features(metric)
         columns += [
-            Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number"),
-            Column(f"{metric}.at", "in window", "time", 1.1),
-            Column(f"{metric}.newest", "newest", "value", 1.5),
+            Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number", 1.1),
+            Column(f"{metric}.newest", "newest", "value", 1.3),
         ]
-        largest = {name: (value, at) for name, value, at in worst_first(facts, metric)}
+        largest = {name: value for name, value, _ in worst_first(facts, metric)}
         for row in rows:
-            row[f"{metric}.largest"], row[f"{metric}.at"] = largest.get(row["feature"], (None, ""))
-            values = found.get(row["feature"]) or {}
-            row[f"{metric}.newest"] = values[max(values)] if values else EMPTY_CELL
+            row[f"{metric}.largest"] = largest.get(row["feature"])
+            values = found.get(row["feature"])
+            row[f"{metric}.newest"] = values[max(values)] if values else None
     return Table(tuple(columns), tuple(rows))
 
 
@@ -209,7 +216,7 @@ def alerts(facts: Facts) -> Section:
 
 def running(facts: Facts) -> Section | None:
     """Availability and latency of the members."""
-    metrics = [metric for metric in ("availability", "latency_p50", "latency_p99") if facts.of_series(metric)]
+    metrics = [metric for metric in RUNNING if facts.of_series(metric)]
     if not metrics:
         return None
     charts = [chart for metric in metrics if (chart := line_chart(facts, metric, facts.of_series(metric)))]
@@ -231,11 +238,11 @@ def running(facts: Facts) -> Section | None:
     return Section("Latency and availability", words, tuple(charts), (Table(tuple(columns), tuple(rows)),))
 
 
-def methods(facts: Facts, headline: Sequence[str]) -> Section:
-    """What each number means, how its interval is made, and where that is written."""
+def methods(facts: Facts, headline: Sequence[str], told: Sequence[str]) -> Section:
+    """What each number that is shown means, how its interval is made, and where that is written."""
     from choirmaster.metrics import BY_NAME
 
-    order = [*headline, *(metric for metric in facts.metrics if metric not in headline)]
+    order = [*headline, *dict.fromkeys(one for one in told if one not in headline and one in facts.metrics)]
     rows = tuple(
         {
             "metric": metric_title(name),

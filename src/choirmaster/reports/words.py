@@ -11,12 +11,12 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cell_text(kind: str, cell: Any) -> tuple[str, str]:
-    """Return the first and the small second line of a cell.
+    """Return the first and the small second line of a cell; None, where nothing could be, is empty.
 
     >>> cell_text("value", {"value": None, "reason": "no_labels", "n": 3})
     ('no label has arrived for this window yet', 'n 3')
     """
-    if kind == "value":
+    if kind == "value" and cell is not None:
         rows = "" if cell.get("n") is None else f"n {number(cell['n'])}"
         if cell.get("value") is None:
             return reason_words(cell.get("reason")), rows if cell.get("n") else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from choirmaster.errors import NotFound, unknown
+from choirmaster.errors import NotFound, SchemaError, unknown
 from choirmaster.times import DAY, HOUR, SECOND, isoformat, parse_instant
 from choirmaster.values import VALUE_COLUMNS
 
@@ -330,6 +330,8 @@ class FakeQueries:
         return [{**named, **row} for row in rows][:at_most] if self.days else []
 
     def fairness(self, ensemble, segment, *, series="", target="", reference=None, start=None, end=None):
+        if not self.days:
+            raise SchemaError("no rows by this segment", got=segment)
         gap = {"difference": 0.12, "difference_lower": 0.05, "difference_upper": 0.2, "difference_reason": None,
                "n": 900, "ratio": 0.6, "lowest": f"{segment}=AA", "highest": f"{segment}=OO"}  # fmt: skip
         rates = ("selection_rate", "true_positive_rate", "calibration")

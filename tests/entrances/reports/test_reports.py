@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pypdf import PdfReader
 
+import choirmaster as cm
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.reports import content, content_from_values, render_csv, render_html, render_json, render_pdf
 from choirmaster.reports.words import cell_text
@@ -197,6 +199,61 @@ def test_a_table_of_values_is_enough():
     assert "0.3000" in text
     assert "3 rows refused: no time" in text
     assert render_pdf(report).startswith(b"%PDF-")
+
+
+def test_what_is_read_off_states_stands_in_sections_of_its_own(year):
+    found = {section.title: section for section in year.sections}
+    calibration = found["Calibration"]
+    assert [len(table.rows) for table in calibration.tables] == [10]
+    (curve,) = calibration.charts
+    shown = [row["fused.share"]["value"] for row in calibration.tables[0].rows]
+    assert list(curve.lines[0].value) == shown
+    assert list(curve.lines[0].places) == [row["fused.score"] for row in calibration.tables[0].rows]
+    weakest, gaps = found["Segments"].tables
+    assert [row["segment"] for row in weakest.rows] == ["carrier OO", "carrier AA", "carrier missing"]
+    assert {row["segment"] for row in gaps.rows} == {"carrier", "origin"}
+    assert "1 of those listed are worse beyond chance" in found["Segments"].sentences[0]
+    assert found["Versions of members"].tables[0].rows[0]["pair"] == "v1 to v2"
+    drift = found["Features against the reference"].tables[0]
+    assert {"psi.newest", "ks.largest"} <= {col.key for col in drift.columns}
+
+
+def test_nothing_is_shown_that_has_no_value():
+    report = content(FakeQueries(days=0), "delays")
+    titles = [section.title for section in report.sections]
+    assert titles == ["Alerts", "Methods and definitions", "What was measured"]
+
+
+def frame_result():
+    rng = np.random.default_rng(5)
+    n = 2000
+    y = (rng.random(n) < 0.4).astype(int)
+    rows = {
+        "time": np.datetime64("2026-01-01T00:00:00") + 600 * np.arange(n),
+        "y": y,
+        "x": rng.normal(y, 1.0),
+        "place": rng.choice(["north", "south"], n),
+        "money": rng.gamma(2.0, 10.0, n),
+        "built": np.where(np.arange(n) % 2, "v1", "v2"),
+    }
+    rows |= {name: np.clip(0.3 + 0.3 * y + rng.normal(0, 0.15, n), 0.01, 0.99) for name in ("p", "q")}
+    schema = cm.Schema("binary", label="y", positive=1, members={"p": {"columns": "p", "version": "built"}, "q": "q"},
+                       fusion="mean", time="time", segments=["place"], value="money",
+                       costs={"1": {"0": 5}, "0": {"1": 1}})  # fmt: skip
+    return cm.monitor(pa.table(rows), reference="first 30%", schema=schema, window="1d")
+
+
+def test_a_measured_frame_has_every_section(tmp_path):
+    result = frame_result()
+    result.to_html(tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    titles = ["Quality over time", "Calibration", "Segments", "Versions of members", "Value and cost",
+              "Members together", "Features against the reference", "Scores and labels against the reference",
+              "Data quality"]  # fmt: skip
+    assert [one for one in titles if f"<h2>{one}</h2>" not in text] == []
+    assert f"{result.fairness('place')['gaps'][0]['difference']:.4f}" in text
+    assert "place south" in text
+    assert len(text) < 400_000
 
 
 def test_values_without_time_or_rows_still_make_a_report():
