@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from choirmaster.schema import Schema
 
 Progress = Callable[[str, float, float, str], None]
-_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -198,17 +196,9 @@ class Result:
         return f"<Result: {self.rows} rows, {self.table.num_rows} values, {len(self.alerts)} alerts>"
 
     def _repr_html_(self) -> str:
-        rows = self.table.slice(0, _SHOWN).to_pylist()
-        names = ("window_start", "series", "feature", "metric", "value", "lower", "upper", "n", "reason")
-        head = "".join(f"<th>{name}</th>" for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_cell(row[name]))}</td>" for name in names) + "</tr>" for row in rows
-        )
-        return f"<p>{html.escape(repr(self))}</p><table><tr>{head}</tr>{body}</table>"
+        from choirmaster.app.results import notebook
 
-
-def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+        return notebook(self._measured, repr(self)[1:-1])
 
 
 def monitor(

@@ -57,6 +57,18 @@ def content(measured: Measured) -> Any:
                                look=closer_look(measured))  # fmt: skip
 
 
+def notebook(measured: Measured, title: str) -> str:
+    """Return how a notebook shows a result: what leads, what moved, what fired."""
+    from choirmaster.api.notebook import DRIFT, summary
+
+    layout, table = measured.reference.layout, measured.values
+    together = table.filter(pc.equal(table["version"], ALL_VERSIONS))
+    headline = HEADLINES.get(layout.task, ())
+    named = pa.array([*headline, *DRIFT])
+    whole = together.filter(pc.and_(pc.is_in(together["metric"], named), pc.equal(together["segment"], "")))
+    return summary(title, whole.to_pylist(), alert_rows(measured), measured.notes, headline, layout.positive)
+
+
 def closer_look(measured: Measured) -> Any:
     """Return what is read off sums of states: calibration, weakest segments, gaps between groups, versions."""
     from choirmaster.reports.facts import CLASSIFY, Closer
