@@ -114,6 +114,20 @@ def undefined(reason: Reason, *, n: int = 0, kind: Kind = Kind.OBSERVED, detail:
     return Value(None, n=n, kind=kind, reason=reason, detail=detail)
 
 
+def rows_needed(lower: float | None, upper: float | None, n: int, precision: float) -> int | None:
+    """Return about how many rows an interval of half-width ``precision`` takes: n (half-width / precision)^2.
+
+    Intervals from sampling shrink with the root of the rows. None where there is no interval, or no such number.
+
+    >>> rows_needed(0.7, 0.8, 400, 0.01)
+    10000
+    """
+    if lower is None or upper is None or not n or not precision > 0.0:
+        return None
+    needed = n * ((upper - lower) / 2.0 / precision) ** 2
+    return math.ceil(round(needed, 6)) if math.isfinite(needed) else None
+
+
 # The tidy table of values, in column order (docs/formats/values.md).
 VALUE_COLUMNS = (
     "ensemble", "window_start", "window_end", "revision", "series", "version", "segment", "feature", "target",

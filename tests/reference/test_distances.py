@@ -12,7 +12,7 @@ from choirmaster.drift.cells import occupied
 from choirmaster.drift.chi_squared import chi_squared, join_small
 from choirmaster.drift.distances import greatest_difference, hellinger_squared, total_variation
 from choirmaster.drift.divergence import jensen_shannon, psi
-from choirmaster.metrics import BY_NAME, evaluate
+from choirmaster.metrics import evaluate
 from choirmaster.states import Confusion, Histogram, Moments
 from choirmaster.states.base import State
 from choirmaster.states.confusion import ConfusionPart
@@ -20,6 +20,7 @@ from choirmaster.states.histogram import category_part, numeric_part, reference_
 from choirmaster.states.moments import moments_part
 from choirmaster.states.scores import Scores, reference_scores, score_part
 from choirmaster.values import Reason, Value
+from tests.reference.few import BY_NAME
 
 
 def read(name: str, current: State | None, reference: State | None = None) -> Value:

@@ -7,11 +7,12 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from choirmaster.metrics import BY_NAME, evaluate, exact
+from choirmaster.metrics import evaluate, exact
 from choirmaster.states import Histogram
 from choirmaster.states.bins import count_cells
 from choirmaster.states.histogram import NumericPart, category_part, numeric_part, reference_histogram
 from choirmaster.values import Kind, Reason, Value
+from tests.reference.few import BY_NAME
 
 KINDS = ("smooth", "zeros", "few", "whole", "wide")
 

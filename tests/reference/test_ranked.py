@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from choirmaster.metrics import BY_NAME, evaluate
+from choirmaster.metrics import evaluate
 from choirmaster.metrics.brier_parts import brier_parts
 from choirmaster.metrics.calibration import calibration_curve
 from choirmaster.metrics.exact import OF_RANKED
@@ -14,6 +14,7 @@ from choirmaster.metrics.ranked import amount_above, hits_above, ranked_rows, to
 from choirmaster.states import Scores
 from choirmaster.states.scores import ScorePart, score_part
 from choirmaster.values import Reason
+from tests.reference.few import BY_NAME
 
 RATES = {"0_1pct": 0.001, "1pct": 0.01, "5pct": 0.05, "10pct": 0.1}
 NAMES = sorted(OF_RANKED)

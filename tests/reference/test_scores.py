@@ -7,11 +7,12 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from choirmaster.metrics import BY_NAME, evaluate, exact
+from choirmaster.metrics import evaluate, exact
 from choirmaster.states import Scores
 from choirmaster.states.bins import single_valued
 from choirmaster.states.scores import ScorePart, reference_scores, score_part
 from choirmaster.values import Reason, Value
+from tests.reference.few import BY_NAME
 
 
 def counted(part: ScorePart, p: np.ndarray, y: np.ndarray) -> Scores:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from choirmaster.alerts.rules import Point, Rule, Severity, Verdict
+from choirmaster.alerts.rules import Point, Rule, Severity, Verdict, judged
 from choirmaster.schema import Task
 from choirmaster.values import FUSED
 
@@ -46,7 +46,7 @@ def worse(factor: float) -> Callable[[Point], Verdict]:
         if point.lower is None or point.baseline is None:
             return Verdict(None)
         bound = factor * max(point.baseline, point.baseline_upper or point.baseline)
-        return Verdict(point.lower > bound, bound, f"above {factor:g} times the reference")
+        return judged(point, bound, f"above {factor:g} times the reference", bad=point.lower > bound)
 
     return judge
 
@@ -54,30 +54,29 @@ def worse(factor: float) -> Callable[[Point], Verdict]:
 def _failing(point: Point) -> Verdict:
     if point.value is None or point.upper is None or point.n < MIN_CALLS:
         return Verdict(None)
-    return Verdict(
-        point.upper < MIN_AVAILABILITY, MIN_AVAILABILITY, f"below {MIN_AVAILABILITY:g} of its calls answered"
-    )
+    why = f"below {MIN_AVAILABILITY:g} of its calls answered"
+    return judged(point, MIN_AVAILABILITY, why, bad=point.upper < MIN_AVAILABILITY)
 
 
 def _missing(point: Point) -> Verdict:
     if point.lower is None:
         return Verdict(None)
     bound = min((point.baseline or 0.0) + MISSING_JUMP, 0.999)
-    return Verdict(point.lower > bound, bound, "far more values missing than in the reference")
+    return judged(point, bound, "far more values missing than in the reference", bad=point.lower > bound)
 
 
 def _unseen(point: Point) -> Verdict:
     if point.lower is None:
         return Verdict(None)
     bound = min((point.baseline or 0.0) + UNSEEN_SHARE, 0.999)
-    return Verdict(point.lower > bound, bound, "many categories the reference does not know")
+    return judged(point, bound, "many categories the reference does not know", bad=point.lower > bound)
 
 
 def _too_few_labels(share: float) -> Callable[[Point], Verdict]:
     def judge(point: Point) -> Verdict:
         if point.value is None or point.upper is None:
             return Verdict(None)
-        return Verdict(point.upper < share, share, f"below the expected share {share:g}")
+        return judged(point, share, f"below the expected share {share:g}", bad=point.upper < share)
 
     return judge
 
@@ -86,4 +85,4 @@ def _score_drift(point: Point) -> Verdict:
     if point.value is None:
         return Verdict(None)
     shown = point.value if point.lower is None else point.lower
-    return Verdict(shown > SCORE_PSI, SCORE_PSI, f"above {SCORE_PSI:g}")
+    return judged(point, SCORE_PSI, f"above {SCORE_PSI:g}", bad=shown > SCORE_PSI)

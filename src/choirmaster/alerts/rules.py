@@ -6,6 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from choirmaster.values import rows_needed
+
+NO_VERDICT = "no verdict"
+MOST_TOLD = 1_000_000_000  # rows; more than that says nothing to anybody
+
 
 class Severity(StrEnum):
     """How much it hurts."""
@@ -73,6 +78,28 @@ class Rule:
     runbook: str = ""
 
 
+def unsure(point: Point, bound: float) -> str:
+    """Return about how many rows would tell on which side of the bound a value is; '' where its interval tells.
+
+    >>> unsure(Point(0, 1, 0.78, 0.74, 0.82, 400), 0.8), unsure(Point(0, 1, 0.78, 0.77, 0.79, 400), 0.8)
+    ('needs about 1,600 rows', '')
+    """
+    if point.value is None or point.lower is None or point.upper is None or not point.lower <= bound <= point.upper:
+        return ""
+    needed = rows_needed(point.lower, point.upper, point.n, abs(point.value - bound))
+    return f"needs about {needed:,} rows" if needed and point.n < needed <= MOST_TOLD else "needs more rows"
+
+
+def judged(point: Point, bound: float, why: str, *, bad: bool) -> Verdict:
+    """Return a verdict that says what is bad or, of a window that is not, whether its interval leaves it open.
+
+    >>> judged(Point(0, 1, 0.78, 0.74, 0.82, 400), 0.8, "below 0.8", bad=False).why
+    'no verdict: needs about 1,600 rows'
+    """
+    open_ = "" if bad else unsure(point, bound)
+    return Verdict(bad, bound, f"{NO_VERDICT}: {open_}" if open_ else why)
+
+
 def bounded(*, above: float | None = None, below: float | None = None) -> Callable[[Point], Verdict]:
     """Return a judge that compares the value with fixed bounds.
 
@@ -84,9 +111,16 @@ def bounded(*, above: float | None = None, below: float | None = None) -> Callab
         if point.value is None:
             return Verdict(None)
         if above is not None and point.value > above:
-            return Verdict(True, above, f"above {above:g}")
+            return Verdict(True, above, _sure(point, above, f"above {above:g}"))
         if below is not None and point.value < below:
-            return Verdict(True, below, f"below {below:g}")
-        return Verdict(False, above if above is not None else below)
+            return Verdict(True, below, _sure(point, below, f"below {below:g}"))
+        bound = above if above is not None else below
+        return Verdict(False) if bound is None else judged(point, bound, "", bad=False)
 
     return judge
+
+
+def _sure(point: Point, bound: float, why: str) -> str:
+    """Add to what a rule about the bare number found how far the interval bears it out."""
+    needed = unsure(point, bound)
+    return f"{why}; the interval reaches across, to be sure it {needed}" if needed else why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from choirmaster.alerts.life import Change, fingerprint
-from choirmaster.alerts.rules import Rule
+from choirmaster.alerts.rules import NO_VERDICT, Rule
 from choirmaster.times import isoformat
 
 
@@ -58,7 +58,8 @@ class Alert:
         interval = "" if point.lower is None or point.upper is None else f" [{point.lower:.4g}, {point.upper:.4g}]"
         past = "" if point.baseline is None else f"; the reference has {point.baseline:.4g}"
         bound = "" if verdict.bound is None else f" against a bound of {verdict.bound:.4g}"
-        why = f" ({verdict.why})" if verdict.why and self.change.status == "firing" else ""
+        told = self.change.status == "firing" or verdict.why.startswith(NO_VERDICT)
+        why = f" ({verdict.why})" if verdict.why and told else ""
         return (
             f"{self.rule.metric} of {self.subject.words} is {value}{interval} over {point.n} rows"
             f"{bound}{why}{past}; window {isoformat(point.window_start)}, since {isoformat(self.change.since)}"

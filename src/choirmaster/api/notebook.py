@@ -116,7 +116,7 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return ""
     if row["value"] is None:
-        return reason_words(row["reason"])
+        return reason_words(row["reason"], row.get("metric", ""), row.get("n"))
     inside = interval(row)
     rows = f"n {number(row['n'])}"
     return f"{figure(row['metric'], row['value'])} ({inside}; {rows})" if inside else f"{number(row['value'])} ({rows})"

@@ -26,7 +26,7 @@ def _metric(one: Metric) -> dict[str, Any]:
     return {
         "name": one.name, "kind": kind, "text": one.definition, "family": one.family, "state": one.needs,
         "tasks": [str(task) for task in one.tasks], "better": one.better, "unit": one.unit, "interval": one.interval,
-        "source": one.source,
+        "least": str(one.least), "source": one.source,
     }  # fmt: skip
 
 

@@ -84,15 +84,25 @@ def interval(value: Mapping[str, Any]) -> str:
     return "" if lower is None or upper is None else f"{number(lower)} to {number(upper)}"
 
 
-def reason_words(reason: str | None) -> str:
-    """Return the sentence for a reason.
+def reason_words(reason: str | None, metric: str = "", n: int | None = None) -> str:
+    """Return the sentence for a reason; of too few rows also how many the metric needs.
 
-    >>> reason_words("no_labels")
-    'no label has arrived for this window yet'
+    >>> reason_words("no_labels"), reason_words("too_few_rows", "psi", 12)
+    ('no label has arrived for this window yet', 'too few rows for a statement: needs about 30 rows')
     """
     if not reason:
         return "no value"
+    if reason == Reason.TOO_FEW_ROWS and (needs := _needs(metric, n)):
+        return f"{REASON_TEXT[Reason.TOO_FEW_ROWS]}: {needs}"
     return REASON_TEXT[Reason(reason)] if reason in set(Reason) else reason.replace("_", " ")
+
+
+def _needs(metric: str, n: int | None) -> str:
+    from choirmaster.metrics import BY_NAME
+
+    least = BY_NAME[metric].least if metric in BY_NAME else None
+    told = least is not None and least.n > 1 and (least.what != "rows" or n is None or n < least.n)
+    return str(least) if told else ""
 
 
 def moment(text: str | None) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from choirmaster.cli import output
 from choirmaster.cli.context import DEFAULT_CONFIG, Config, Json, services
+from choirmaster.values import Reason
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _Many = Annotated[list[str] | None, Parameter(negative=())]
 
@@ -46,8 +50,20 @@ def metrics(
         config, ensemble=ensemble, series=series or [], metrics=metric or [], segments=segment or [""],
         features=feature or [], start=start, end=end, window=window, as_of=as_of,
     )  # fmt: skip
-    output.as_json(table.to_pylist()) if json else output.arrow(table)
+    output.as_json(table.to_pylist()) if json else output.arrow(_in_words(table))
     return 0
+
+
+def _in_words(table: pa.Table) -> pa.Table:
+    """Say how many rows a value needs where it has too few; other reasons stay the short names they are."""
+    if not {"reason", "metric", "n"} <= set(table.column_names):
+        return table
+    from choirmaster.catalogue.words import reason_words
+
+    few = str(Reason.TOO_FEW_ROWS)
+    rows = zip(*(table[name].to_pylist() for name in ("reason", "metric", "n")), strict=True)
+    said = [reason_words(*row) if row[0] == few else row[0] for row in rows]
+    return table.set_column(table.column_names.index("reason"), "reason", [said])
 
 
 def describe(name: str = "", *, json: Json = False) -> int:

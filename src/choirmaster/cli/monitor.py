@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from choirmaster.cli import output
 from choirmaster.cli.context import DEFAULT_CONFIG, FINE, FOUND, Config, Json, services
 from choirmaster.cli.schema_path import read_schema
-from choirmaster.errors import ConfigError
+from choirmaster.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from choirmaster.cli.services import Measured
 
 _REPORTS = (".html", ".pdf", ".csv")
+_EXACT: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False}
 
 
 def monitor(
     data: str | None = None, *, schema: Path | None = None, reference: str | None = None, window: str | None = None,
+    metrics: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
+    exact: Literal["auto", "yes", "no"] | None = None, engine: Literal["local", "spark"] | None = None,
     report: Annotated[list[Path] | None, Parameter(negative=())] = None, config: Config = DEFAULT_CONFIG,
     ensemble: Annotated[list[str] | None, Parameter(negative=())] = None, once: bool = False, follow: bool = False,
     json: Json = False,
@@ -38,6 +41,12 @@ def monitor(
         What to compare with: a path or glob, or "first 30%".
     window
         1h, 1d, 1w, 1mo, a number of rows, or "all".
+    metrics
+        auto (when not given: the usual ones of the task), all, or names such as roc_auc log_loss.
+    exact
+        Take from the rows themselves what bins leave open: yes, no, or auto (in memory, up to a million rows).
+    engine
+        Where rows are counted: local, or spark for Parquet.
     report
         Where to write .html, .pdf or .csv; may be given several times.
     ensemble
@@ -50,8 +59,10 @@ def monitor(
     if data is not None:
         if once or follow:
             raise ConfigError("a file is measured at once", got="--once" if once else "--follow", fix="leave it out")
-        return _file(data, schema, reference, window, report or [], json)
-    file_only = {"--schema": schema, "--reference": reference, "--window": window, "--report": report}
+        how = {"metrics": _metrics(metrics or []), "exact": _EXACT[exact or "auto"], "engine": engine or "local"}
+        return _file(data, schema, reference, window, report or [], how, json)
+    file_only = {"--schema": schema, "--reference": reference, "--window": window, "--metrics": metrics,
+                 "--exact": exact, "--engine": engine, "--report": report}  # fmt: skip
     for name, value in file_only.items():
         if value:
             raise ConfigError(
@@ -63,16 +74,17 @@ def monitor(
 
 
 def _file(
-    data: str, schema: Path | None, reference: str | None, window: str | None, reports: list[Path], json: bool
-) -> int:
+    data: str, schema: Path | None, reference: str | None, window: str | None, reports: list[Path],
+    how: dict[str, Any], json: bool,
+) -> int:  # fmt: skip
     for path in reports:
         if path.suffix.lower() not in _REPORTS:
             raise ConfigError("unknown kind of report", where=str(path), got=f'"{path.suffix}"', allowed=_REPORTS)
     declared = read_schema(schema) if schema else None
     with output.progress(quiet=json) as progress:
         measured = services().monitor_files(
-            data, schema=declared, reference=reference, window=_window(window), progress=progress
-        )  # fmt: skip
+            data, schema=declared, reference=reference, window=_window(window), **how, progress=progress
+        )
         for path in reports:
             _write(measured, path)
     alerts = [dict(one) for one in measured.alerts]
@@ -82,6 +94,18 @@ def _file(
     else:
         _show(measured, alerts, reports)
     return FOUND if alerts else FINE
+
+
+def _metrics(names: list[str]) -> str | list[str]:
+    """Return ``auto``, ``all`` or names that there are."""
+    if not names or names in (["auto"], ["all"]):
+        return names[0] if names else "auto"
+    from choirmaster.metrics import BY_NAME
+
+    for name in names:
+        if name not in BY_NAME:
+            raise unknown("metric", name, ["auto", "all", *BY_NAME])
+    return names
 
 
 def _window(text: str | None) -> str | int | None:

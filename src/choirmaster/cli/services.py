@@ -86,8 +86,9 @@ class Services(Protocol):
         ...
 
     def monitor_files(
-        self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None, progress: Progress
-    ) -> Measured:
+        self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None,
+        metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local", progress: Progress,
+    ) -> Measured:  # fmt: skip
         """Measure a path or glob without a server or a store; without a schema it is guessed."""
         ...
 

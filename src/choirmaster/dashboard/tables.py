@@ -39,15 +39,16 @@ def table(
     }
 
 
-def value_cell(source: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the fields of a value, whatever else the mapping holds.
+def value_cell(source: Mapping[str, Any] | None, metric: str = "") -> dict[str, Any]:
+    """Return the fields of a value, whatever else the mapping holds; of too few rows also whose value it is.
 
     >>> value_cell(None)["reason"]
     'no_rows'
     """
     if source is None:
         return {**dict.fromkeys(VALUE_FIELDS), "n": 0, "reason": "no_rows"}
-    return {name: source.get(name) for name in VALUE_FIELDS}
+    cell = {name: source.get(name) for name in VALUE_FIELDS}
+    return cell | {"metric": metric} if metric and cell["reason"] == "too_few_rows" else cell
 
 
 def link(text: object, href: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from choirmaster.metrics.base import CLASSES, DATA_QUALITY, DRIFT, Metric
+from choirmaster.metrics.base import BY_CHANCE, CLASSES, DATA_QUALITY, DRIFT, Metric
 from choirmaster.metrics.difference import since_reference
 from choirmaster.metrics.intervals import Bounds, mean_interval
 from choirmaster.metrics.pairs import share
@@ -169,4 +169,5 @@ DISAGREEMENT_DRIFT = Metric(
 VOTE_PSI = Metric(
     "vote_psi", "agreement/1", DRIFT, CLASSES, "lower", "nats",
     "psi of the patterns (answers, most votes for one class)", "as psi", "as psi", vote_psi, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip

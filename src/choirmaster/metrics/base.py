@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from choirmaster.errors import StateMismatch, unknown
@@ -20,6 +20,25 @@ NUMBERS = (Task.REGRESSION,)
 MACRO = "macro"
 REFERENCE, PREVIOUS = "reference", "previous"
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """How many rows a value must rest on, or of what else; below, it is ``undefined: too_few_rows``.
+
+    >>> str(Least(1_000, "negatives"))
+    'needs about 1,000 negatives'
+    """
+
+    n: int = 1
+    what: str = "rows"
+
+    def __str__(self) -> str:
+        return f"needs about {self.n:,} {self.what}"
+
+
+ONE = Least()
+BY_CHANCE = Least(30)  # of what chance alone lifts above 0; its interval, made for large samples, holds from about here
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,8 @@ class Metric:
         Measured unless other metrics are asked for; the others are measured with ``metrics="all"`` or by name.
     against : str
         What the drift family compares with: the ``reference``, or the ``previous`` window of the same segment.
+    least : Least
+        What its ``n`` must be at least, and of the drift family also the rows of the other side.
     """
 
     name: str
@@ -72,6 +93,7 @@ class Metric:
     usual: bool = True
     whole: str = MACRO
     against: str = REFERENCE
+    least: Least = ONE
 
     @property
     def per_target(self) -> bool:
@@ -115,16 +137,23 @@ def evaluate(metric: Metric, state: State | None, reference: State | None = None
             return undefined(Reason.NO_ROWS, kind=metric.kind)
         if state.kind != metric.needs:
             raise StateMismatch(f"{metric.name} cannot be read off this state", expected=metric.needs, got=state.kind)
-        if metric.compares:
-            return _compare(metric, state, reference)
-        if target in ("", MACRO):
-            return metric.value(state)
-        if metric.value_for is None:
-            return undefined(Reason.NOT_APPLICABLE, kind=metric.kind, detail="has no value for a single class")
-        return metric.value_for(state, target)
+        value = _compare(metric, state, reference) if metric.compares else _read(metric, state, target)
+        return value if value.number is None or value.n >= metric.least.n else _too_few(metric, value.n)
     except Exception as error:
         _log.warning("metric %s could not be computed", metric.name, exc_info=True)
         return undefined(Reason.FAILED, kind=metric.kind, detail=f"{type(error).__name__}: {error}")
+
+
+def _read(metric: Metric, state: State, target: str) -> Value:
+    if target in ("", MACRO):
+        return metric.value(state)
+    if metric.value_for is None:
+        return undefined(Reason.NOT_APPLICABLE, kind=metric.kind, detail="has no value for a single class")
+    return metric.value_for(state, target)
+
+
+def _too_few(metric: Metric, n: int, side: str = "") -> Value:
+    return undefined(Reason.TOO_FEW_ROWS, n=n, kind=metric.kind, detail=f"{side}{metric.least}, has {n:,}")
 
 
 def _compare(metric: Metric, state: State, reference: State | None) -> Value:
@@ -134,7 +163,10 @@ def _compare(metric: Metric, state: State, reference: State | None) -> Value:
     if reference.part.id != state.part.id:
         raise StateMismatch("current and reference do not belong together", expected=state.part.id,
                             got=reference.part.id)  # fmt: skip
-    return metric.value(state, reference)
+    value = metric.value(state, reference)
+    if value.number is not None and (rows := int(reference.counts.sum())) < metric.least.n:
+        return replace(_too_few(metric, rows, "the other side "), n=value.n)
+    return value
 
 
 def class_index(classes: tuple[str, ...], name: str) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from choirmaster.metrics.base import CLASSES, QUALITY, Metric
+from choirmaster.metrics.base import BY_CHANCE, CLASSES, ONE, QUALITY, Metric
 from choirmaster.metrics.calibration import Cells, cells
 from choirmaster.metrics.intervals import Z, wilson
 from choirmaster.metrics.ranked import Ranked, nothing, ranked
@@ -142,6 +142,7 @@ def _declare(name: str, better: str, text: str, interval: str, read: object) -> 
     return Metric(
         name, "scores/1", QUALITY, CLASSES, better, "squared probability", text, interval,
         "Murphy 1973, Journal of Applied Meteorology 12(4), 595-600", read, Kind.REALIZED, usual=False,  # type: ignore[arg-type]  # a reader of counts
+        least=ONE if name == "brier_uncertainty" else BY_CHANCE,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from choirmaster.metrics.base import CLASSES, QUALITY, Metric
+from choirmaster.metrics.base import BY_CHANCE, CLASSES, QUALITY, Metric
 from choirmaster.metrics.intervals import Z, wilson
 from choirmaster.metrics.ranked import Ranked, nothing, ranked
 from choirmaster.states.base import Floats
@@ -199,12 +199,14 @@ EXPECTED_CALIBRATION_ERROR = Metric(
     "mean |mean score - share of positives| over ten cells of equal mass in the reference",
     "from the sampling variance of each cell, less what chance gives; widened by the resolution of the bins",
     "Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907", expected_calibration_error, Kind.REALIZED,
+    least=BY_CHANCE,
 )  # fmt: skip
 MAXIMUM_CALIBRATION_ERROR = Metric(
     "maximum_calibration_error", "scores/1", QUALITY, CLASSES, "lower", "probability",
     "greatest |mean score - share of positives| over ten cells of equal mass in the reference",
     "Wilson of all cells at once by Bonferroni, widened by the resolution of the bins",
     "Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907", maximum_calibration_error, Kind.REALIZED, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 OBSERVED_EXPECTED_RATIO = Metric(
     "observed_expected_ratio", "scores/1", QUALITY, CLASSES, "none", "ratio",

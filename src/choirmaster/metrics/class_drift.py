@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from choirmaster.metrics.base import CLASSES, DRIFT, Metric
+from choirmaster.metrics.base import BY_CHANCE, CLASSES, DRIFT, ONE, Least, Metric
 from choirmaster.metrics.two_sides import (
     CountsValue,
     chi_squared_p_value,
@@ -66,13 +66,18 @@ def of_predictions(measure: CountsValue) -> Compare:
 def _labels(name: str, unit: str, like: str, measure: CountsValue, *, usual: bool = False) -> Metric:
     better = "higher" if like == "chi_squared_p" else "lower"
     return Metric(name, "confusion/1", DRIFT, CLASSES, better, unit, f"{like} of the labels, by class",
-                  f"as {like}", f"as {like}", of_labels(measure), Kind.REALIZED, usual=usual)  # fmt: skip
+                  f"as {like}", f"as {like}", of_labels(measure), Kind.REALIZED, usual=usual,
+                  least=_least(like))  # fmt: skip
+
+
+def _least(like: str) -> Least:
+    return ONE if like.startswith("chi_squared") else BY_CHANCE  # the test joins small cells itself
 
 
 def _predictions(name: str, unit: str, like: str, measure: CountsValue, *, usual: bool = False) -> Metric:
     better = "higher" if like == "chi_squared_p" else "lower"
     return Metric(name, "confusion/1", DRIFT, CLASSES, better, unit, f"{like} of the predicted classes",
-                  f"as {like}", f"as {like}", of_predictions(measure), usual=usual)  # fmt: skip
+                  f"as {like}", f"as {like}", of_predictions(measure), usual=usual, least=_least(like))  # fmt: skip
 
 
 LABEL_PSI = _labels("label_psi", "nats", "psi", psi_value, usual=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from choirmaster.metrics.base import NUMBERS, QUALITY, Metric
+from choirmaster.metrics.base import NUMBERS, QUALITY, Least, Metric
 from choirmaster.metrics.intervals import Bounds, Z, mean_interval
 from choirmaster.metrics.losses import mean, nothing
 from choirmaster.states import losses as at
@@ -135,4 +135,5 @@ BIAS = Metric(
 R2 = Metric(
     "r2", "losses/1", QUALITY, NUMBERS, "higher", "ratio", "1 - sum of squared errors / sum of squares of the label",
     "delta method", "textbook", r2, Kind.REALIZED,
+    least=Least(2),
 )  # fmt: skip

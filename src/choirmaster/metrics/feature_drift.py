@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choirmaster.drift.cells import join_ends, pour, quantile_cells
-from choirmaster.metrics.base import DRIFT, EVERY, Metric
+from choirmaster.metrics.base import BY_CHANCE, DRIFT, EVERY, Metric
 from choirmaster.metrics.two_sides import (
     chi_squared_p_value,
     chi_squared_value,
@@ -161,21 +161,25 @@ PSI = Metric(
     "sum (p - q) ln(p / q) over ten quantile cells of the reference or its categories, 0.5 added to each",
     "delta method and chi-square, less the expectation at equality", "Siddiqi 2006, Credit Risk Scorecards",
     feature_psi,
+    least=BY_CHANCE,
 )  # fmt: skip
 JENSEN_SHANNON = Metric(
     "jensen_shannon", "histogram/1", DRIFT, EVERY, "lower", "ratio",
     "root of the Jensen-Shannon divergence, base 2, over the cells of psi",
     "delta method and chi-square", "Lin 1991, IEEE Trans. Information Theory 37(1), 145-151", feature_js,
+    least=BY_CHANCE,
 )  # fmt: skip
 HELLINGER = Metric(
     "hellinger", "histogram/1", DRIFT, EVERY, "lower", "ratio",
     "sqrt(1 - sum sqrt(p q)) over the cells of psi, nothing added", "delta method, less what chance adds",
     "Hellinger 1909, Journal fuer die reine und angewandte Mathematik 136, 210-271", feature_hellinger, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 TOTAL_VARIATION = Metric(
     "total_variation", "histogram/1", DRIFT, EVERY, "lower", "ratio",
     "half the sum of |p - q| over the cells of psi", "normal, less what chance adds", "textbook", feature_variation,
     usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 L_INFINITY = Metric(
     "l_infinity", "histogram/1", DRIFT, EVERY, "lower", "ratio", "greatest |p - q| of a cell of psi",

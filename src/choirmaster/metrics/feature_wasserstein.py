@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from choirmaster.drift.wasserstein import Side
-from choirmaster.metrics.base import DRIFT, EVERY, Metric
+from choirmaster.metrics.base import BY_CHANCE, DRIFT, EVERY, Metric
 from choirmaster.metrics.feature_drift import PARTS_KEPT, nothing
 from choirmaster.metrics.two_sides import wasserstein_value
 from choirmaster.states.base import Floats
@@ -79,9 +79,11 @@ WASSERSTEIN = Metric(
     "wasserstein", "histogram/1", DRIFT, EVERY, "lower", "unit of the feature",
     "int |F - G| of the finite values over all bins", "normal, less what chance adds, widened by the resolution",
     "Vallender 1974, Theory of Probability and its Applications 18(4), 784-786", feature_wasserstein, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 WASSERSTEIN_SCALED = Metric(
     "wasserstein_scaled", "histogram/1", DRIFT, EVERY, "lower", "standard deviations of the reference",
     "wasserstein / standard deviation of the reference", "as wasserstein", "as wasserstein",
     feature_wasserstein_scaled,
+    least=BY_CHANCE,
 )  # fmt: skip

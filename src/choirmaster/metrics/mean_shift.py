@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from choirmaster.metrics.base import DRIFT, EVERY, NUMBERS, Metric
+from choirmaster.metrics.base import DRIFT, EVERY, NUMBERS, Least, Metric
 from choirmaster.metrics.intervals import Z
 from choirmaster.states import losses as at
 from choirmaster.states.losses import Losses
@@ -91,8 +91,10 @@ MEAN_SHIFT = Metric(
     "mean_shift", "moments/1", DRIFT, EVERY, "none", "standard deviations of the reference",
     "(mean - mean of the reference) / standard deviation of the reference", "normal", "Cohen 1988 (d); textbook",
     mean_shift,
+    least=Least(2),
 )  # fmt: skip
 LABEL_MEAN_SHIFT = Metric(
     "label_mean_shift", "losses/1", DRIFT, NUMBERS, "none", "standard deviations of the reference",
     "mean_shift of the labels", "normal", "as mean_shift", label_mean_shift, Kind.REALIZED,
+    least=Least(2),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from choirmaster.metrics.base import CLASSES, QUALITY, Metric
+from choirmaster.metrics.base import CLASSES, QUALITY, Least, Metric
 from choirmaster.metrics.intervals import logit_interval
 from choirmaster.metrics.ranked import PER_MILLE, Above, Ranked, amount_above, one_class, ranked, top_rows
 from choirmaster.states.base import Ints
@@ -81,6 +81,7 @@ RECALL_AT_FPR: tuple[Metric, ...] = tuple(
         "binomial variance plus that of the cut, on the log-odds, widened by the resolution of the bins",
         "Pepe 2003, The Statistical Evaluation of Medical Tests for Classification and Prediction, 5.2",
         partial(recall_at_fpr, per_mille=per_mille), Kind.REALIZED, usual=False,
+        least=Least(math.ceil(PER_MILLE / per_mille), "negatives"),
     )
     for name, per_mille in RATES.items()
 )  # fmt: skip

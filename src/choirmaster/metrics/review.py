@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from choirmaster.metrics.base import CLASSES, QUALITY, Metric
+from choirmaster.metrics.base import CLASSES, QUALITY, Least, Metric
 from choirmaster.metrics.intervals import logit_interval
 from choirmaster.metrics.ranked import (
     PER_MILLE,
@@ -149,6 +149,7 @@ def _declare(
             text.format(f"{per_mille / 10:g} %"),
             "delta method, the cut being drawn as well, on the log-odds, widened by the resolution of the bins",
             "textbook", _at(read, per_mille), Kind.REALIZED, usual=False,
+            least=Least(math.ceil(PER_MILLE / per_mille)),
         )
         for name, per_mille in rates.items()
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from choirmaster.drift.cells import pour, quantile_cells
 from choirmaster.drift.wasserstein import Side
-from choirmaster.metrics.base import CLASSES, DATA_QUALITY, DRIFT, Metric
+from choirmaster.metrics.base import BY_CHANCE, CLASSES, DATA_QUALITY, DRIFT, Metric
 from choirmaster.metrics.intervals import mean_interval
 from choirmaster.metrics.two_sides import (
     CountsValue,
@@ -125,11 +125,13 @@ def _bins(part: ScorePart) -> _Bins:
 SCORE_PSI = Metric(
     "score_psi", "scores/1", DRIFT, CLASSES, "lower", "nats",
     "psi of the scores over ten quantile cells of the reference", "as psi", "as psi", score_psi,
+    least=BY_CHANCE,
 )  # fmt: skip
 SCORE_JENSEN_SHANNON = Metric(
     "score_jensen_shannon", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "jensen_shannon of the scores over ten quantile cells of the reference", "as jensen_shannon", "as jensen_shannon",
     score_js,
+    least=BY_CHANCE,
 )  # fmt: skip
 SCORE_KS = Metric(
     "score_ks", "scores/1", DRIFT, CLASSES, "lower", "ratio", "sup |F - G| of the scores", "as ks", "as ks", score_ks,
@@ -142,11 +144,13 @@ SCORE_HELLINGER = Metric(
     "score_hellinger", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "hellinger of the scores over ten quantile cells of the reference", "as hellinger", "as hellinger",
     over_cells(hellinger_value), usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 SCORE_TOTAL_VARIATION = Metric(
     "score_total_variation", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "total_variation of the scores over ten quantile cells of the reference", "as total_variation", "textbook",
     over_cells(variation_value), usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 SCORE_L_INFINITY = Metric(
     "score_l_infinity", "scores/1", DRIFT, CLASSES, "lower", "ratio",
@@ -165,4 +169,5 @@ SCORE_CHI_SQUARED_P = Metric(
 SCORE_WASSERSTEIN = Metric(
     "score_wasserstein", "scores/1", DRIFT, CLASSES, "lower", "probability",
     "int |F - G| of the scores over all bins", "as wasserstein", "as wasserstein", score_wasserstein, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from choirmaster.metrics import contribution
-from choirmaster.metrics.base import NUMBERS, QUALITY, Metric, class_index
+from choirmaster.metrics.base import BY_CHANCE, NUMBERS, QUALITY, Least, Metric, class_index
 from choirmaster.metrics.intervals import Bounds, mean_interval
 from choirmaster.schema import Task
 from choirmaster.states.base import Floats
@@ -313,16 +313,19 @@ BEST_WEIGHT = Metric(
     "the member's weight in the weighted mean with the least loss on these rows",
     "none: it is the best for these very rows",
     "Breiman 1996, Machine Learning 24, 49-64", _none, Kind.REALIZED, best_weight, members, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 BEST_WEIGHTS_LOSS = Metric(
     "best_weights_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
     "loss of the weighted mean under the best weights for these rows",
     "none: the weights are the best for these very rows", "as best_weight", best_weights_loss,
     Kind.REALIZED, usual=False,
+    least=BY_CHANCE,
 )  # fmt: skip
 ERROR_CORRELATION = Metric(
     "error_correlation", "errors/1", QUALITY, TASKS, "lower", "ratio",
     "correlation of two members' errors; without a pair the mean over pairs",
     "none: Fisher's holds for normal errors only", "textbook", error_correlation,
     Kind.REALIZED, pair_correlation, member_pairs, whole="", usual=False,
+    least=Least(3),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from choirmaster.metrics.base import CLASSES, QUALITY, Metric
+from choirmaster.metrics.base import CLASSES, QUALITY, Least, Metric
 from choirmaster.metrics.ranked import PER_MILLE, Ranked, amount_above, no_positives, ranked, top
 from choirmaster.states.scores import POSITIVE, Scores
 from choirmaster.values import Kind, Reason, Value, undefined
@@ -62,6 +62,7 @@ VALUE_REVIEW: tuple[Metric, ...] = tuple(
         f"value_recall_at_review_{name}", "scores/1", QUALITY, CLASSES, "higher", "ratio",
         f"share of the positives' value among the {per_mille / 10:g} % highest scores",
         "none: the squares of the values are not kept by score", "textbook", _at(per_mille), Kind.REALIZED, usual=False,
+        least=Least(math.ceil(PER_MILLE / per_mille)),
     )
     for name, per_mille in RATES.items()
 )  # fmt: skip

@@ -19,7 +19,8 @@ def cell_text(kind: str, cell: Any) -> tuple[str, str]:
     if kind == "value" and cell is not None:
         rows = "" if cell.get("n") is None else f"n {number(cell['n'])}"
         if cell.get("value") is None:
-            return reason_words(cell.get("reason")), rows if cell.get("n") else ""
+            why = reason_words(cell.get("reason"), cell.get("metric") or "", cell.get("n"))
+            return why, rows if cell.get("n") else ""
         return number(cell["value"]), "; ".join(part for part in (interval(cell), rows) if part)
     if kind in {"number", "share"} and isinstance(cell, int | float):
         return number(cell), ""

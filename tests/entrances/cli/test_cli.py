@@ -97,6 +97,10 @@ def test_every_command_answers_machines(capsys, command):
         (["monitor", "--once", "--follow"], 2, "--once and --follow"),
         (["monitor", "a.csv", "--once"], 2, "a file is measured at once"),
         (["monitor", "--window", "1d"], 2, "belongs to measuring a file"),
+        (["monitor", "--metrics", "all"], 2, "belongs to measuring a file"),
+        (["monitor", "--engine", "spark"], 2, "belongs to measuring a file"),
+        (["monitor", "a.csv", "--metrics", "roc_ac"], 2, "roc_auc"),
+        (["monitor", "a.csv", "--exact", "perhaps"], 2, "--exact"),
         (["monitor", "a.csv", "--report", "a.docx"], 2, "allowed: .html, .pdf, .csv"),
         (["monitor", "a.csv", "--schema", "nowhere.yaml"], 2, "choirmaster init --from"),
         (["check", "--config", "nowhere.yaml"], 3, "nowhere.yaml"),
@@ -137,6 +141,23 @@ def test_monitor_a_file(capsys, tmp_path, alerts):
     assert "2 rows skipped" in err
     assert "reading 50 %: a file" in err
     assert ("AUC fell" in out) is bool(alerts)
+
+
+@pytest.mark.parametrize(
+    ("argv", "metrics", "exact", "engine"),
+    [
+        ([], "auto", "auto", "local"),
+        (["--metrics", "all", "--exact", "yes"], "all", True, "local"),
+        (["--metrics", "roc_auc", "psi", "--exact", "no", "--engine", "spark"], ["roc_auc", "psi"], False, "spark"),
+        (["--metrics", "f1", "--metrics", "ks"], ["f1", "ks"], "auto", "local"),
+    ],
+)
+def test_what_to_measure_of_a_file_and_how_is_passed_on(capsys, argv, metrics, exact, engine):
+    code, _, _, asked = _run(capsys, "monitor", "a.parquet", *argv, monitor_files=FakeMeasured([]))
+    ((name, _, keywords),) = asked
+    assert (code, name) == (0, "monitor_files")
+    assert (keywords["metrics"], keywords["exact"], keywords["engine"]) == (metrics, exact, engine)
+    assert keywords["window"] == "auto"
 
 
 def test_monitor_a_file_for_machines(capsys):

@@ -7,7 +7,7 @@ import pytest
 from choirmaster.alerts.absence import no_data
 from choirmaster.alerts.default_rules import default_rules, worse
 from choirmaster.alerts.life import FIRING, PENDING, QUIET, Track, fingerprint, follow
-from choirmaster.alerts.rules import Point, Rule, Severity, Verdict, bounded
+from choirmaster.alerts.rules import Point, Rule, Severity, Verdict, bounded, judged
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.layout import Task
 from choirmaster.times import DAY, HOUR
@@ -149,3 +149,29 @@ def test_no_data_says_nothing_before_the_first_row() -> None:
 
 def test_quiet_is_where_a_track_begins() -> None:
     assert follow(LOW, Track(), [])[0] == Track(QUIET)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "said"),
+    [
+        (0.74, 0.82, "no verdict: needs about 1,600 rows"),
+        (0.70, 0.86, "no verdict: needs about 6,400 rows"),
+        (0.77, 0.79, ""),
+        (None, None, ""),
+    ],
+)
+def test_a_window_whose_interval_lies_on_both_sides_of_the_bound_says_how_many_rows_would_tell(lower, upper, said):
+    point = Point(0, 1, 0.78, lower, upper, 400)
+    assert judged(point, 0.8, "", bad=False).why == said
+    found = bounded(below=0.8)(point)
+    assert found.bad
+    assert (", to be sure it needs about" in found.why) is bool(said)
+    better = bounded(below=0.76)(point)
+    assert not better.bad
+    assert better.why.startswith("no verdict") is (lower is not None and lower <= 0.76)
+
+
+def test_a_default_rule_gives_the_rows_it_needs_where_it_says_nothing():
+    verdict = worse(1.5)(Point(0, 1, 0.45, 0.25, 0.65, 100, baseline=0.4))
+    assert (verdict.bad, verdict.why) == (False, "no verdict: needs about 178 rows")
+    assert worse(1.5)(Point(0, 1, 0.9, 0.8, 1.0, 100, baseline=0.4)).why == "above 1.5 times the reference"

@@ -147,3 +147,27 @@ def _reference(state: State) -> State:
     if isinstance(state, Histogram):
         return reference_histogram(state.part)
     return reference_scores(state.part) if state.kind == "scores/1" else state  # type: ignore[arg-type]  # by its kind
+
+
+def test_below_its_least_number_a_metric_says_how_many_it_needs_and_no_value() -> None:
+    psi, part = BY_NAME["psi"], numeric_part(X)
+    few, many = Histogram.zero(part), Histogram.zero(part)
+    few.update(X[:29])
+    many.update(X)
+    assert evaluate(psi, many, many).number is not None
+    value = evaluate(psi, few, many)
+    assert (value.reason, value.n, value.detail) == (Reason.TOO_FEW_ROWS, 29, "needs about 30 rows, has 29")
+    other = evaluate(psi, many, few)
+    assert (other.reason, other.n) == (Reason.TOO_FEW_ROWS, 50)
+    assert other.detail == "the other side needs about 30 rows, has 29"
+    few.update(X[:1])
+    assert evaluate(psi, few, few).number is not None
+
+
+@each
+def test_what_needs_a_reference_of_rows_by_chance_has_a_least_number(metric: Metric) -> None:
+    assert metric.least.n >= 1
+    assert metric.least.what in ("rows", "negatives")
+    any_n = ("ks", "l_infinity", "chi_squared", "_p", "_drift", "mean_shift")  # bounds for any n, tests, plain means
+    if metric.compares and not any(word in metric.name for word in any_n):
+        assert metric.least.n == 30

@@ -200,7 +200,7 @@ def _as_member(one: Any) -> dict[str, Any]:
 
 def _month(month: Mapping[str, Any], metric: str, series: Sequence[str]) -> dict[str, Any]:
     values = (month.get("metrics") or {}).get(metric) or {}
-    cells = {f"series.{one}": value_cell(values.get(one)) for one in series}
+    cells = {f"series.{one}": value_cell(values.get(one), metric) for one in series}
     return {"month": month["month"], "n": month["n"], "labelled": month["labelled"], **cells}
 
 

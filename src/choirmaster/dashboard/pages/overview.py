@@ -70,7 +70,7 @@ def _row(summary: Mapping[str, Any]) -> dict[str, Any]:
         **{key: summary.get(key) for key in ("last_window", "watermark")},
         "name": link(summary["name"], page_path("ensembles", summary["name"])),
         "headline": metric,
-        "fused": value_cell(values.get(FUSED)),
+        "fused": value_cell(values.get(FUSED), metric),
         "best": best,
-        "best_value": value_cell(values.get(best)),
+        "best_value": value_cell(values.get(best), metric),
     }

@@ -21,7 +21,7 @@ def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
     metric = asked.get("metric", headline[0] if headline else "")
     series = asked.get("series", FUSED)
     got = queries.segments(name, metric, series=series, start=asked.start, end=asked.end) if metric else []
-    rows = sorted(map(flat, got), key=lambda row: _worst_first(row, metric))
+    rows = sorted((flat(row, metric) for row in got), key=lambda row: _worst_first(row, metric))
     home = page_path("ensembles", name)
     for row in rows:
         row["name"] = link(segment_words(row["segment"]), Asked(home, {"segment": row["segment"]}).href())
@@ -59,10 +59,10 @@ def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
     )
 
 
-def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+def flat(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """Return a segment's row with its value as one cell, whether it came flat or nested."""
     value = row.get("value")
-    return {"segment": row["segment"], "value": value_cell(value if isinstance(value, Mapping) else row)}
+    return {"segment": row["segment"], "value": value_cell(value if isinstance(value, Mapping) else row, metric)}
 
 
 def scale_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
