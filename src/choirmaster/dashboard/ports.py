@@ -57,6 +57,18 @@ class Queries(Protocol):
         """Return one row per segment: ``segment`` and its value, flat or under ``value``."""
         ...
 
+    def weakest(
+        self, ensemble: str, metric: str = "", *, series: str = "", start: str | None = None, end: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the segments that are most surely worse than all other rows, corrected for looking at many."""
+        ...
+
+    def fairness(
+        self, ensemble: str, segment: str, *, series: str = "", start: str | None = None, end: str | None = None
+    ) -> dict[str, Any]:
+        """Return the rates of each group of a segment, and the gaps between them; SchemaError where there is no row."""
+        ...
+
     def alerts(self, *, ensemble: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
         """Return alerts, firing and resolved."""
         ...

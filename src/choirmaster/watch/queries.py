@@ -273,9 +273,19 @@ class Queries(SliceQueries):
             return []
         mark = self.store.watermark(ensemble) or 0
         return [
-            self._month(settings, history, month, packs) | label_counts(settings, history, packs, mark)
+            self._month(settings, history, month, packs) | self._month_labels(settings, history, month, packs, mark)
             for month, packs in sorted(by_month.items())
         ]
+
+    def _month_labels(
+        self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack], mark: int
+    ) -> dict[str, Any]:
+        key, stand = (settings.name, f"labels/{month}"), (len(packs), sum(one.revision for one in packs), mark)
+        found = self._months.get(key)
+        if found is None or found[0] != stand:
+            found = (stand, dict(label_counts(settings, history, packs, mark)))
+            self._months[key] = found
+        return found[1]
 
     def _month(self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack]) -> dict[str, Any]:
         key, stand = (settings.name, month), (len(packs), sum(one.revision for one in packs))

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from choirmaster.metrics import BY_NAME
 from choirmaster.ports import StatePack
 from choirmaster.states.pack import States
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment
-from choirmaster.watch.rollup import merged, read_metric, value_fields
+from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.rollup import COUNTING, merged, read_metric, value_fields
 from choirmaster.watch.slices import calibration_points, fairness_gaps, kept, known_series, weakest_segments
 
 if TYPE_CHECKING:
@@ -38,9 +40,10 @@ class SliceQueries:
         for one in self._packs(ensemble, start, end):
             if one.segment:
                 by_segment[one.segment].append(one)
+        kinds = COUNTING if metric == LABEL_SHARE or metric not in BY_NAME else (BY_NAME[metric].needs,)
         out = []
         for segment, packs in sorted(by_segment.items()):
-            states = merged(packs, history, lambda key: key.series == series and key.kind != "calls/1")
+            states = merged(packs, history, lambda key: key.series == series and key.kind in kinds)
             value = read_metric(states, series, metric)
             if value is not None:
                 out.append({"segment": segment, "value": value_fields(value)})

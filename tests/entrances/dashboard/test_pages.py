@@ -184,6 +184,21 @@ def test_a_value_that_is_not_defined_says_why(year: Browser):
     assert "no label has arrived for this window yet" in year.get("/ensembles/delays").text
 
 
+def test_segments_name_the_weakest_with_its_correction_and_the_gaps_between_groups(year: Browser):
+    page = year.get("/ensembles/delays/segments")
+    data = year.get("/ensembles/delays/segments?format=json").json()
+    tables = {one["name"]: one for one in data["tables"]}
+    assert list(tables) == ["segments", "weakest", "fairness-carrier", "fairness-origin"]
+    assert tables["weakest"]["rows"][0]["name"]["text"] == "carrier OO"
+    assert tables["weakest"]["rows"][0]["p_adjusted"] == 0.0004
+    shown = Elements(page.text).text
+    assert "adjusted by Holm" in shown
+    assert "Gaps between groups of origin" in shown
+    assert "4.0e-04" in shown
+    rows = year.get("/ensembles/delays/segments?format=csv&table=weakest").text.splitlines()
+    assert len(rows) == 1 + len(tables["weakest"]["rows"])
+
+
 def test_f1_names_its_cutoff_and_months_count_the_wins(year: Browser):
     page = year.get("/ensembles/delays").text
     assert "chosen cutoff 0.2871" in page

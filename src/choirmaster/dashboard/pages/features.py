@@ -15,7 +15,8 @@ from choirmaster.dashboard.words import metric_title
 
 STRIPES = 60
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.5)
-DRIFT_METRICS = ("psi", "jensen_shannon", "ks", "missing_rate", "unseen_rate")
+DRIFT_METRICS = ("psi", "jensen_shannon", "ks", "wasserstein_scaled", "psi_previous", "missing_rate", "unseen_rate",
+                 "out_of_range_rate")  # fmt: skip
 
 
 def features(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:

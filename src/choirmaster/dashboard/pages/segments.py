@@ -11,7 +11,23 @@ from choirmaster.dashboard.pages.frame import frame
 from choirmaster.dashboard.ports import Queries
 from choirmaster.dashboard.tables import column, link, table, value_cell
 from choirmaster.dashboard.words import better, better_words, metric_title, segment_words
+from choirmaster.errors import ChoirmasterError
 from choirmaster.values import FUSED
+
+WEAKEST = (
+    column("name", "segment", "link"),
+    column("segment", "key"),
+    column("value", "its value", "value"),
+    column("rest", "all others", "number"),
+    column("difference", "difference", "value"),
+    column("p_adjusted", "adjusted p", "number"),
+)
+GAPS = (
+    column("metric", "rate"),
+    column("difference", "largest gap", "value"),
+    column("lowest", "lowest in", "segment"),
+    column("highest", "highest in", "segment"),
+)
 
 
 def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
@@ -32,6 +48,7 @@ def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
         column("value", metric_title(metric), "value"),
     )
     note = better_words(metric)
+    closer = [weakest(queries, asked, name, metric, series) if rows else None, *fairness(queries, asked, about, series)]
     return frame(
         asked,
         "segments",
@@ -49,7 +66,8 @@ def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
                 rows,
                 empty="no segment is declared",
                 note=note,
-            )
+            ),
+            *(one for one in closer if one is not None),
         ],
         metrics=[{**link(metric_title(one), asked.href(metric=one)), "here": one == metric} for one in headline],
         series_links=[
@@ -57,6 +75,61 @@ def segments(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
         ],
         spans=spans(asked, about),
     )
+
+
+def weakest(queries: Queries, asked: Asked, name: str, metric: str, series: str) -> dict[str, Any] | None:
+    """Return the segments that are most surely worse than all other rows; None where the metric cannot say."""
+    try:
+        found = queries.weakest(name, metric, series=series, start=asked.start, end=asked.end)
+    except ChoirmasterError:  # a metric that has no better side or needs no label, a series without states
+        return None
+    rows = [
+        {
+            "name": link(
+                segment_words(one["segment"]), Asked(page_path("ensembles", name), {"segment": one["segment"]}).href()
+            ),
+            "segment": one["segment"],
+            "value": value_cell(one),
+            "rest": one["rest"],
+            "difference": value_cell(_difference(one)),
+            "p_adjusted": one["p_adjusted"],
+        }
+        for one in found
+    ]
+    note = (
+        "each segment against all other rows, the surest first; p is adjusted by Holm for looking at many, and at most "
+        "0.05 is beyond chance"
+    )
+    return table("weakest", f"Weakest segments by {metric_title(metric)}", WEAKEST, rows, note=note) if rows else None
+
+
+def fairness(queries: Queries, asked: Asked, about: Mapping[str, Any], series: str) -> list[dict[str, Any]]:
+    """Return one table for each declared segment of a binary task: the largest gap of each rate between two groups."""
+    out = []
+    single = [one for one in about.get("segments") or () if " x " not in one]
+    for segment in single if about.get("task") == "binary" else ():
+        try:
+            found = queries.fairness(about["name"], segment, series=series, start=asked.start, end=asked.end)
+        except ChoirmasterError:  # no row has come by this segment yet, a series without states
+            continue
+        rows = [
+            {
+                **gap,
+                "metric": metric_title(gap["metric"]),
+                "difference": value_cell({**_difference(gap), "n": gap["n"]}),
+            }
+            for gap in found["gaps"]
+        ]
+        title = f"Gaps between groups of {segment}"
+        note = f"selected means {found['target']}; the largest difference of each rate between any two groups"
+        out.append(table(f"fairness-{segment}", title, GAPS, rows, note=note))
+    return out
+
+
+def _difference(row: Mapping[str, Any]) -> dict[str, Any]:
+    reason = row.get("difference_reason", row.get("reason"))
+    return {"value": row["difference"], "lower": row["difference_lower"], "upper": row["difference_upper"],
+            "reason": reason}  # fmt: skip
 
 
 def flat(row: Mapping[str, Any], metric: str) -> dict[str, Any]:
