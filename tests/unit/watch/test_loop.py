@@ -11,6 +11,7 @@ from choirmaster.layout import Layout, SeriesSpec, Task
 from choirmaster.plan import plan_for
 from choirmaster.ports import ValueQuery
 from choirmaster.records import LABEL_SCHEMA, Batch, EventKind, Part
+from choirmaster.reports import content, render_html
 from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
 from choirmaster.stores.lake.store import EmbeddedStore
@@ -177,6 +178,14 @@ def test_values_and_questions_of_a_measured_store(tmp_path) -> None:
     gaps = queries.fairness("e", ["carrier", "airport"], series="a")
     assert sum(gaps["rows"].values()) == 200
     assert queries.fairness("e", "carrier")["reference"] in ("carrier=AA", "carrier=UA")
+    curve = [one for one in queries.calibration("e") if one["series"] == "a"]
+    assert curve
+    assert sum(one["n"] for one in curve) == 150  # those with a label
+    assert all(one["lower"] <= one["share"] <= one["upper"] for one in curve)
+    assert all(one["value"]["value"] is not None for one in queries.segments("e", "accuracy", series="a"))
+    text = render_html(content(queries, "e"))
+    assert "<h2>Calibration</h2>" in text
+    assert "<h2>Segments</h2>" in text
     feed.labels([(table["id"][160].as_py(), "yes", 0)])
     assert monitor.once().windows == 1
     assert store.values(ValueQuery("e", metrics=("roc_auc",)))["revision"].to_pylist().count(2) == 3
