@@ -141,6 +141,11 @@ def feature_column(feature: str) -> str:
     return f"x.{escape(feature)}"
 
 
+def arrival_column(flag: str, feature: str = "") -> str:
+    """Return the column that says of each row, or of each cell of a feature, whether something is wrong with it."""
+    return f"arrival.{flag}.{escape(feature)}" if feature else f"arrival.{flag}"
+
+
 def tag_column(tag: str) -> str:
     """Return the canonical column of a tag (a segment that is no feature)."""
     return f"tag.{escape(tag)}"

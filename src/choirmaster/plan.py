@@ -9,6 +9,7 @@ from choirmaster.schema import Layout, Output, SeriesSpec, Task
 from choirmaster.states.base import Part
 from choirmaster.states.calls import CALLS
 from choirmaster.states.errors import MAX_MEMBERS
+from choirmaster.states.intake import INTAKE
 from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
@@ -45,7 +46,7 @@ class Plan:
         """Return what is kept for all rows, or only what is kept for each segment (series, without calls)."""
         if not segmented:
             return tuple(self.parts)
-        return tuple(key for key in self.parts if key.series and key.kind != "calls/1")
+        return tuple(key for key in self.parts if key.series and key.kind not in ("calls/1", "intake/1"))
 
     def segment_values(self, name: str) -> tuple[str, ...]:
         """Return the values of a segment column that are kept apart."""
@@ -98,9 +99,19 @@ def _together_keys(layout: Layout) -> list[StateKey]:
     return [StateKey(ENSEMBLE, kind) for kind in kinds]
 
 
-def plan_for(reference: Reference, grain: Grain | int | None, *, calls: bool) -> Plan:
-    """Return the plan that measures rows against a reference; ``calls`` where the rows say how members were called."""
+def plan_for(reference: Reference, grain: Grain | int | None, *, calls: bool, intake: bool | None = None) -> Plan:
+    """Return the plan that measures rows against a reference.
+
+    Parameters
+    ----------
+    calls : bool
+        Whether the rows say how members were called.
+    intake : bool, optional
+        Whether how the rows arrived is counted; as ``calls`` where not given: a changed label is no new row.
+    """
     parts = dict(reference.parts)
     if calls:
         parts |= {StateKey(one.name, "calls/1"): CALLS for one in reference.layout.members}
+    if calls if intake is None else intake:
+        parts[StateKey(ENSEMBLE, "intake/1")] = INTAKE
     return Plan(reference.layout, parts, grain, reference.segments, reference.crosses)

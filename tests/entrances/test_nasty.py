@@ -29,8 +29,8 @@ from tests.entrances.nasty import START, N, clean, in_form
 
 SCHEMA: dict[str, Any] = {"task": "binary", "label": "y", "members": ["p", "q"], "fusion": "mean", "time": "ts",
                           "id": "id", "positive": "1"}  # fmt: skip
-FORMS = ("columns", "records", "pandas", "polars", "parquet", "csv", "jsonl")
-FRAMES = ("columns", "records", "pandas")
+FORMS = ("columns", "polars", "parquet", "csv", "jsonl")
+FRAMES = ("records", "pandas")
 FEATURE = frozenset({"odd"})
 Found = Mapping[tuple[str, str], Any]  # (feature, or series where it is of none; metric) -> value or reason
 

@@ -16,6 +16,7 @@ from choirmaster.states import (
     Confusion,
     ErrorProducts,
     Histogram,
+    Intake,
     LabelSets,
     Losses,
     Moments,
@@ -29,6 +30,7 @@ from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import CategoryPart, NumericPart
+from choirmaster.states.intake import CELLS, INTAKE
 from choirmaster.states.keys import StateKey
 from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart
@@ -217,6 +219,16 @@ def test_sets_of_labels() -> None:
     # One row with none wrong, one with one wrong, one without an answer, one without a label: cells 0, 1, 3, 4.
     expected = state_bytes("label_sets/1", "0c 05 00 04", part_id("label_sets/1", payload), "01 01 02 01  02 02 02 02")
     check(state, part, expected)
+
+
+def test_intake() -> None:
+    assert CELLS.id == part_id("intake/1", b"mistyped").hex()
+    assert INTAKE.id == part_id("intake/1", b"repeated,future,backwards").hex()
+    state = Intake.zero(INTAKE)
+    state.update(np.array([0, 1, -1]), np.array([-1, -1, -1]), np.array([0, 0, 1]))
+    # Cells: 3 rows; one id new, one repeated; no time looked at; two in order, one backwards.
+    expected = state_bytes("intake/1", "08 07 00 05", bytes.fromhex(INTAKE.id), "01 01 01 03 01  06 02 02 04 02")
+    check(state, INTAKE, expected)
 
 
 def test_calls() -> None:

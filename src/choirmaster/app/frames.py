@@ -58,8 +58,8 @@ def measure(
     See :func:`choirmaster.monitor` for the parameters.
     """
     asked = wanted(metrics, exact)
-    found = gather(current, reference=reference, schema=schema, window=window, own_bins=asked.own_bins, engine=engine,
-                   progress=progress)  # fmt: skip
+    found = gather(current, reference=reference, schema=schema, window=window, own_bins=asked.own_bins, flags=True,
+                   engine=engine, progress=progress)  # fmt: skip
     if asked.own_bins:
         found.notes += inexact(found.reference)
     return read_off(found, asked, progress)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from choirmaster.app.arrival import flagged, typed
+from choirmaster.app.clock import RealClock
 from choirmaster.app.on_spark import chosen, open_reference, refuse_ordered
 from choirmaster.app.reading import Reader
 from choirmaster.app.rows import Rows, Split, open_rows
@@ -75,12 +77,14 @@ def gather(
     schema: Schema | None = None,
     window: str | int | None = AUTO,
     own_bins: bool = False,
+    flags: bool = False,
     engine: Any = "local",
     progress: Progress = silent,
 ) -> Gathered:
     """Count every window and segment of ``current`` over the bins of ``reference``.
 
-    A :class:`Reference` fixes schema columns and bins as it stands; all else is as for :func:`choirmaster.monitor`.
+    A :class:`Reference` fixes schema columns and bins as it stands; with ``flags`` rows in memory are looked at for how
+    they arrived, which depends on their order; all else is as for :func:`choirmaster.monitor`.
     """
     progress("open", 0, 1, "")
     elsewhere = chosen(engine, current)
@@ -106,10 +110,13 @@ def gather(
     if reader.canonical.missing:
         raise SchemaError("columns are missing", where=rows.name, got=", ".join(reader.canonical.missing))
     progress("reference", 0, 1, "")
+    table = None if rows.table is None else reader.table(rows.table)
+    if flags and table is not None:
+        table = flagged(table, rows.table, reader, RealClock().now())
     if fixed is not None:
-        table, past_table, built = (None if rows.table is None else reader.table(rows.table)), None, fixed
+        past_table, built = None, fixed
     else:
-        table, past_table, source = _sides(reader, rows, past, reference, schema, layout, faults, notes)
+        table, past_table, source = _sides(reader, rows, table, past, reference, schema, layout, faults, notes)
         kept = past_table if past_table is not None else table
         if kept is None:  # bins from the first rows; what is wrong in them is counted when they are measured
             kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
@@ -119,7 +126,8 @@ def gather(
         del kept
         if past_table is None:
             notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')
-    plan = plan_for(built, grain, calls=False)
+    plan = plan_for(built, grain, calls=False, intake=True)
+    plan = plan if table is None else typed(plan, table)
     if isinstance(grain, int):
         table = sort_by_time(table if table is not None else reader.table(rows.whole()))
     if table is None:
@@ -195,8 +203,8 @@ def _is_share(reference: Any) -> bool:
 
 
 def _sides(
-    reader: Reader, rows: Rows, past: Rows | None, reference: Any, schema: Schema, layout: Layout, faults: Faults,
-    notes: list[str],
+    reader: Reader, rows: Rows, table: pa.Table | None, past: Rows | None, reference: Any, schema: Schema,
+    layout: Layout, faults: Faults, notes: list[str],
 ) -> tuple[pa.Table | None, pa.Table | None, str]:  # fmt: skip
     """Return the current rows where they are in memory, the reference rows, and the reference's name."""
     if past is not None:
@@ -205,8 +213,7 @@ def _sides(
         if other.canonical.missing:
             notes.append(f"reference: lacks {', '.join(other.canonical.missing)}; nothing of these is compared")
         kept = other.table(past.head(MAX_REFERENCE_ROWS))
-        return (reader.table(rows.table) if rows.table is not None else None), kept, past.name
-    table = reader.table(rows.table) if rows.table is not None else None
+        return table, kept, past.name
     if reference is None:
         return table, None, ""
     table = table if table is not None else reader.table(rows.whole())

@@ -87,7 +87,7 @@ def subtract(one: Counted, two: Counted) -> Counted:
 
 def read_values(counted: Counted, metrics: Any) -> Measured:
     """Read values and alerts off a profile."""
-    plan = plan_for(counted.reference, counted.grain, calls=False)
+    plan = plan_for(counted.reference, counted.grain, calls=False, intake=True)
     scan = Scan({}, dict(counted.states), counted.rows, counted.untimed)
     gathered = Gathered(scan, plan, counted.reference, counted.schema, list(counted.notes), counted.kind, counted.name)
     return read_off(gathered, wanted(metrics, exact=False))

@@ -56,7 +56,7 @@ class Work:
     @property
     def plan(self) -> Plan:
         """The plan of the scan, the same on every machine."""
-        return plan_for(self.reference, self.grain, calls=False)
+        return plan_for(self.reference, self.grain, calls=False, intake=True)
 
     def reader(self, faults: Faults) -> Reader:
         """Return what turns rows into canonical ones."""

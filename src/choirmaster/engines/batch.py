@@ -12,11 +12,12 @@ from choirmaster.engines import columns as col
 from choirmaster.engines.together import feed_agreement, feed_errors, feed_spread
 from choirmaster.kernels.table import Kernels
 from choirmaster.plan import Plan
-from choirmaster.schema import SeriesSpec, feature_column
+from choirmaster.schema import SeriesSpec, arrival_column, feature_column
 from choirmaster.states.base import Floats, Ints
 from choirmaster.states.calls import count_calls
 from choirmaster.states.confusion import count_worth
 from choirmaster.states.histogram import CategoryPart, count_codes, count_numeric
+from choirmaster.states.intake import count_intake
 from choirmaster.states.keys import StateKey
 from choirmaster.states.label_sets import NO_LABEL, count_sets
 from choirmaster.states.losses import sum_losses
@@ -143,6 +144,13 @@ def _calls(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Ker
     return count_calls(status, latency, first, group, groups), NO_SUMS.repeat(groups, axis=0)
 
 
+def _intake(source: BatchColumns, key: StateKey, group: Ints, groups: int, _: Kernels) -> tuple[Ints, Ints]:
+    part: Any = source.plan.parts[key]
+    found = {one: col.flags(source.batch, arrival_column(one, key.feature)) for one in part.flags}
+    known = {one: values for one, values in found.items() if len(values)}
+    return count_intake(part, known, group, groups), NO_SUMS.repeat(groups, axis=0)
+
+
 def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, kernels: Kernels) -> tuple[Ints, Ints]:
     part: Any = source.plan.parts[key]
     answer = col.of_target(source.answers(source.series[key.series]), source.plan.layout, key.target)
@@ -152,5 +160,5 @@ def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, 
 _FEED: dict[str, Callable[[BatchColumns, StateKey, Ints, int, Kernels], tuple[Ints, Ints]]] = {
     "confusion/1": _confusion, "scores/1": _scores, "losses/1": _losses, "calls/1": _calls, "histogram/1": _predictions,
     "errors/1": feed_errors, "agreement/1": feed_agreement, "spread/1": feed_spread,
-    "quantiles/1": _quantiles, "label_sets/1": _label_sets,
+    "intake/1": _intake, "quantiles/1": _quantiles, "label_sets/1": _label_sets,
 }  # fmt: skip

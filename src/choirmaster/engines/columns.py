@@ -27,6 +27,14 @@ def floats(batch: pa.RecordBatch, name: str) -> Floats:
     return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
 
 
+def flags(batch: pa.RecordBatch, name: str) -> Ints:
+    """Return a column of true and false as 1 and 0, -1 where null; empty where the column is absent."""
+    if not has(batch, name):
+        return np.empty(0, np.int64)
+    column = batch.column(name).cast(pa.int64()).fill_null(-1)
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+
+
 def codes(batch: pa.RecordBatch, name: str, names: tuple[str, ...], *, unseen: int, missing: int) -> Ints:
     """Return the index of each value among ``names``; ``unseen`` for another value, ``missing`` for null."""
     if not has(batch, name):

@@ -29,8 +29,23 @@ from choirmaster.metrics.feature_drift import (
     PSI,
     TOTAL_VARIATION,
 )
-from choirmaster.metrics.feature_quality import MEAN, MISSING_RATE, NOT_FINITE_RATE, OUT_OF_RANGE_RATE, UNSEEN_RATE
+from choirmaster.metrics.feature_quality import (
+    CONSTANT,
+    MEAN,
+    MISSING_RATE,
+    NOT_FINITE_RATE,
+    OUT_OF_RANGE_RATE,
+    RARE_RATE,
+    UNSEEN_RATE,
+)
 from choirmaster.metrics.feature_wasserstein import WASSERSTEIN, WASSERSTEIN_SCALED
+from choirmaster.metrics.intake import (
+    BACKWARDS_TIME_RATE,
+    DUPLICATE_ID_RATE,
+    FUTURE_TIME_RATE,
+    ROW_COUNT,
+    TYPE_FAULT_RATE,
+)
 from choirmaster.metrics.jaccard import JACCARD
 from choirmaster.metrics.label_sets import HAMMING_LOSS, SUBSET_ACCURACY
 from choirmaster.metrics.latency import LATENCY_P50, LATENCY_P90, LATENCY_P99
@@ -179,6 +194,13 @@ METRICS: tuple[Metric, ...] = (
     NOT_FINITE_RATE,
     UNSEEN_RATE,
     OUT_OF_RANGE_RATE,
+    RARE_RATE,
+    CONSTANT,
+    ROW_COUNT,
+    DUPLICATE_ID_RATE,
+    FUTURE_TIME_RATE,
+    BACKWARDS_TIME_RATE,
+    TYPE_FAULT_RATE,
     LABEL_SHARE,
     POSITIVE_RATE,
     PREVALENCE,

@@ -8,6 +8,7 @@ from choirmaster.states.calls import Calls
 from choirmaster.states.confusion import Confusion
 from choirmaster.states.errors import ErrorProducts
 from choirmaster.states.histogram import Histogram
+from choirmaster.states.intake import Intake
 from choirmaster.states.label_sets import LabelSets
 from choirmaster.states.losses import Losses
 from choirmaster.states.moments import Moments
@@ -27,6 +28,7 @@ STATES: tuple[type[State], ...] = (
     ErrorProducts,
     Agreement,
     Spread,
+    Intake,
 )
 BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
 
@@ -37,6 +39,7 @@ __all__ = [
     "Confusion",
     "ErrorProducts",
     "Histogram",
+    "Intake",
     "LabelSets",
     "Losses",
     "Moments",

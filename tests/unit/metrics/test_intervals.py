@@ -16,6 +16,7 @@ from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part
+from choirmaster.states.intake import CELLS, INTAKE
 from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
@@ -80,6 +81,8 @@ PLANTED: tuple[tuple[Part, Draw], ...] = (
     (LossPart(False), _one_answer),
     (number_part(X), lambda rng, n: (_labelled(1)(rng, n)[0][:, 0], _numbers(rng, n))),
     (CALLS, lambda rng, n: (rng.integers(0, 3, n), rng.integers(100, 9_000, n), np.ones(n, np.int64))),
+    (INTAKE, lambda rng, n: tuple(rng.integers(-1, 2, n) for _ in range(3))),
+    (CELLS, lambda rng, n: (rng.integers(-1, 2, n),)),
     (ErrorPart(("a", "b", "c"), 0, 3, tuple(range(1, 8)), (3.0,)), _labelled(3)),
     (AgreementPart(("a", "b", "c"), ("no", "yes"), (0.5, 0.5, 0.5)), _votes),
     (SpreadPart(("a", "b", "c"), 0, 3), lambda rng, n: _labelled(3)(rng, n)[:1]),
@@ -139,7 +142,7 @@ def test_a_defined_value_has_an_interval_or_the_declaration_says_why_not(metric:
 @each
 def test_an_interval_names_its_method(metric: Metric) -> None:
     known = ("Wilson", "normal", "delta", "DeLong", "jackknife", "Massart", "Bernstein", "Newcombe", "binomial",
-             "order statistics", "Bonferroni", "sampling variance")  # fmt: skip
+             "order statistics", "Bonferroni", "sampling variance", "Poisson")  # fmt: skip
     text = declared(metric)
     said = set(BY_NAME) & set(text.replace(",", "").split())  # that of another metric, mapped
     assert text.startswith("none: ") or any(one in text for one in known) or said, text

@@ -16,6 +16,7 @@ from choirmaster.states.calls import CALLS
 from choirmaster.states.confusion import ConfusionPart
 from choirmaster.states.errors import ErrorPart
 from choirmaster.states.histogram import category_part, numeric_part, reference_histogram
+from choirmaster.states.intake import CELLS, INTAKE
 from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
@@ -41,6 +42,7 @@ PARTS = {
     ],
     "losses/1": [LossPart(False), LossPart(True, 0), number_part(X)],
     "calls/1": [CALLS],
+    "intake/1": [INTAKE, CELLS],
     "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
     "agreement/1": [AgreementPart(("a", "b"), ("no", "yes"), (0.5, 0.5))],
     "spread/1": [SpreadPart(("a", "b"), 1), SpreadPart(("a", "b"), 0, 3)],
