@@ -81,7 +81,7 @@ def test_the_interval_of_a_count_covers_the_rate_of_a_poisson_process():
 
     for rate in (5.0, 9.5, 30.0, 217.0, 4000.0):
         covered = 0.0
-        for count in range(int(rate + 12 * rate**0.5) + 10):
+        for count in range(1, int(rate + 12 * rate**0.5) + 10):
             state = Intake.zero(INTAKE)
             state.counts[0] = count
             value = evaluate(BY_NAME["row_count"], state)
