@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,6 +13,14 @@ import choirmaster as cm
 from choirmaster.errors import DataError, StateMismatch
 
 SCHEMA = cm.Schema("binary", label="y", members=["p", "q"], fusion="mean", time="t", segments=["place"])
+
+
+ORDER = ["duplicate_id_rate", "future_time_rate", "backwards_time_rate"]
+
+
+def shared(table: pa.Table) -> pa.Table:
+    """Return the values that do not depend on the order of rows: only frames in memory are looked at for it."""
+    return table.filter(pc.invert(pc.is_in(table["metric"], pa.array(ORDER))))
 
 
 def rows(n: int, seed: int, *, noise: float = 1.0) -> pa.Table:
@@ -44,7 +53,7 @@ def test_two_profiles_together_are_the_profile_of_all_rows(pair, tmp_path):
         assert found.rows == 1200, name
         assert found.result("all").table.equals(at_once.result("all").table), name
     direct = cm.monitor(both, reference=REFERENCE, schema=SCHEMA, window="1d", exact=False, metrics="all")
-    assert direct.table.equals(at_once.result("all").table)
+    assert shared(direct.table).equals(at_once.result("all").table)
     assert [one["id"] for one in direct.alerts] == [one["id"] for one in at_once.result().alerts]
 
 
@@ -110,5 +119,5 @@ def test_a_relation_of_duckdb_and_a_glob_are_rows_too(tmp_path):
     relation = duckdb.connect().sql(f"SELECT * FROM read_parquet('{glob}')")
     by_relation = cm.monitor(relation, reference=REFERENCE, schema=SCHEMA, window="1d", exact=False)
     by_glob = cm.monitor(glob, reference=REFERENCE, schema=SCHEMA, window="1d", exact=False)
-    assert by_relation.table.equals(by_glob.table)
+    assert shared(by_relation.table).equals(by_glob.table)
     assert by_relation._repr_html_().count("<tr>") > 10

@@ -18,7 +18,7 @@ from choirmaster.schema import Schema
 from choirmaster.states import BY_KIND
 from choirmaster.states.bundle import Bundle, read, write
 from choirmaster.states.keys import StateKey
-from choirmaster.states.pack import merge_states, subtract_states
+from choirmaster.states.pack import Parts, merge_states, subtract_states
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 
@@ -60,7 +60,7 @@ def profile(
 def merge(one: Counted, two: Counted) -> Counted:
     """Return the profile of both sets of rows together."""
     _same(one, two)
-    parts = one.reference.parts
+    parts = _parts(one.reference)
     states = dict(one.states)
     for slot, aside in two.states.items():
         both = merge_states(restore(states.get(slot, {}), parts), restore(aside, parts))
@@ -71,7 +71,7 @@ def merge(one: Counted, two: Counted) -> Counted:
 def subtract(one: Counted, two: Counted) -> Counted:
     """Return the profile without the rows of another; windows without a row left are gone."""
     _same(one, two)
-    parts = one.reference.parts
+    parts = _parts(one.reference)
     states = dict(one.states)
     for slot, aside in two.states.items():
         left = subtract_states(restore(states.get(slot, {}), parts), restore(aside, parts))
@@ -83,6 +83,10 @@ def subtract(one: Counted, two: Counted) -> Counted:
         if left:
             states[slot] = squeeze(left)
     return replace(one, states=states, rows=one.rows - two.rows, untimed=one.untimed - two.untimed, notes=(), name="")
+
+
+def _parts(reference: Reference) -> Parts:
+    return plan_for(reference, None, calls=False, intake=True).parts
 
 
 def read_values(counted: Counted, metrics: Any) -> Measured:
@@ -98,7 +102,7 @@ def to_bytes(counted: Counted) -> bytes:
     grain = counted.grain
     meta = {"schema": counted.schema.as_dict(), "rows": counted.rows, "untimed": counted.untimed, "name": counted.name,
             "grain": [grain.count, grain.unit, grain.zone] if isinstance(grain, Grain) else None}  # fmt: skip
-    parts = counted.reference.parts
+    parts = _parts(counted.reference)
     states = {slot: restore(aside, parts) for slot, aside in counted.states.items()}
     return write(Bundle(counted.reference, states, meta))
 

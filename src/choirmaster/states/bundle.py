@@ -10,6 +10,8 @@ from typing import Any
 
 from choirmaster.errors import StateMismatch
 from choirmaster.states.base import State
+from choirmaster.states.intake import INTAKE
+from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.pack import States, pack, unpack
 from choirmaster.states.reference import Reference, from_bytes, to_bytes
 from choirmaster.times import Window
@@ -57,8 +59,9 @@ def read(data: bytes, registry: Mapping[str, type[State]]) -> Bundle:
     at = 8 + size
     reference = from_bytes(bytes(body[at : at + head["reference"]]), registry)
     at += head["reference"]
+    parts = {**reference.parts, StateKey(ENSEMBLE, "intake/1"): INTAKE}  # which no reference fixes
     states: dict[Slot, States] = {}
     for start, end, segment, length in head["entries"]:
-        states[Window(start, end), segment] = unpack(bytes(body[at : at + length]), reference.parts, registry)
+        states[Window(start, end), segment] = unpack(bytes(body[at : at + length]), parts, registry)
         at += length
     return Bundle(reference, states, head["meta"])
