@@ -87,6 +87,8 @@ class Pending:
         The parts this covers; ``commit`` marks them merged in the same transaction as the states.
     token : object
         The store's own.
+    more : bool
+        Whether there was more than was handed out.
     """
 
     ensemble: str
@@ -94,6 +96,7 @@ class Pending:
     changes: pa.Table
     parts: tuple[str, ...]
     token: Any = None
+    more: bool = True
 
     @property
     def empty(self) -> bool:
@@ -230,8 +233,15 @@ class Store(Protocol):
         """Return stored states, all segments of the windows asked for."""
         ...
 
-    def put_values(self, ensemble: str, windows: Sequence[Window], values: pa.Table) -> None:
-        """Replace all values of these windows (columns ``VALUE_SCHEMA``)."""
+    def put_values(
+        self, ensemble: str, windows: Sequence[Window], values: pa.Table, *, among: Mapping[Window, int] | None = None,
+        metrics: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Replace all values of these windows (columns ``VALUE_SCHEMA``).
+
+        Of the windows ``among``, which have that revision now, only the values of these ``metrics`` are replaced; the
+        others stay, under the new revision.
+        """
         ...
 
     def values(self, query: ValueQuery) -> pa.Table:

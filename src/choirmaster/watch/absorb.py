@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from choirmaster.plan import plan_for
 from choirmaster.ports import Measures, Pending, StatePack, Store
 from choirmaster.states import BY_KIND
-from choirmaster.states.pack import States, merge_states, pack, subtract_states, unpack
+from choirmaster.states.pack import States, add_to, merge_states, pack, subtract_states
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
 from choirmaster.watch.history import History
@@ -20,6 +20,14 @@ from choirmaster.watch.settings import MonitorSettings
 Slots = dict[tuple[Window, str], States]
 LIVE = "live"
 SNAPSHOT_ROWS = 250_000
+
+
+@dataclass
+class Changed:
+    """Windows with their new revision; those in ``counted`` have new rows, the others only other labels."""
+
+    revisions: dict[Window, int] = field(default_factory=dict)
+    counted: set[Window] = field(default_factory=set)
 
 
 def absorb(
@@ -31,22 +39,25 @@ def absorb(
     now: int,
     progress: Callable[[int], None] | None = None,
     stream: bool = False,
-) -> dict[Window, int]:
+) -> Changed:
     """Take in all that is pending; returns the windows that changed, with their new revision.
 
     In a ``stream`` rows keep coming while this works: it ends with the first batch that held fewer than
     ``SNAPSHOT_ROWS``, so that a steady stream cannot keep windows from being measured.
     """
-    changed: dict[Window, int] = {}
+    changed = Changed()
     rows = 0
     while not (pending := store.pending(settings.name)).empty:
-        deltas = _deltas(engine, settings, history, pending)
+        deltas, counted = _deltas(engine, settings, history, pending)
         packs = _merged(store, settings, history, deltas, now)
         store.commit(pending, packs)
-        changed |= {one.window: one.revision for one in packs}
+        changed.revisions |= {one.window: one.revision for one in packs}
+        changed.counted |= counted
         rows += pending.predictions.num_rows + pending.changes.num_rows
         if progress:
             progress(rows)
+        if not pending.more:
+            break
         if stream and max(pending.predictions.num_rows, pending.changes.num_rows) < SNAPSHOT_ROWS:
             break
     return changed
@@ -66,11 +77,17 @@ def labelled_part(reference: Reference) -> Reference:
     return replace(reference, parts={key: reference.parts[key] for key in keys})
 
 
-def _deltas(engine: Measures, settings: MonitorSettings, history: History, pending: Pending) -> Slots:
-    """Return what to add to each window and segment; changed labels as (after - before), which may be negative."""
+def _deltas(
+    engine: Measures, settings: MonitorSettings, history: History, pending: Pending
+) -> tuple[Slots, set[Window]]:
+    """Return what to add to each window and segment, and the windows that have new rows.
+
+    Changed labels are added as (after - before), which may be negative.
+    """
     out: Slots = {}
     for reference, rows in history.cut(live(pending.predictions)):
         out |= engine.states(rows, reference, settings.grain, calls=True)
+    counted = {window for window, _ in out}
     for reference, changes in history.cut(live(pending.changes)):
         if not changes.num_rows:
             continue
@@ -80,7 +97,7 @@ def _deltas(engine: Measures, settings: MonitorSettings, history: History, pendi
         for slot in before.keys() | after.keys():
             delta = subtract_states(after.get(slot, {}), before.get(slot, {}))
             out[slot] = merge_states(out.get(slot, {}), delta)
-    return out
+    return out, counted
 
 
 def _merged(store: Store, settings: MonitorSettings, history: History, deltas: Slots, now: int) -> list[StatePack]:
@@ -92,6 +109,6 @@ def _merged(store: Store, settings: MonitorSettings, history: History, deltas: S
     for (window, segment), delta in sorted(deltas.items(), key=lambda pair: pair[0]):
         reference, old = history.at(window.start), stored.get((window, segment))
         parts = plan_for(reference, settings.grain, calls=True).parts
-        states = merge_states(unpack(old.payload, parts, BY_KIND), delta) if old else delta
-        out.append(StatePack(window, segment, reference.id, revisions[window], pack(states), now))
+        payload = add_to(old.payload, delta, parts, BY_KIND) if old else pack(delta)
+        out.append(StatePack(window, segment, reference.id, revisions[window], payload, now))
     return out

@@ -14,21 +14,16 @@ from choirmaster.alerts.life import FIRING, QUIET, Change, Track
 from choirmaster.alerts.rules import Point, Rule, Severity
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.errors import ConfigError
-from choirmaster.plan import plan_for
 from choirmaster.ports import ALWAYS, AuditEntry, Clock, Epoch, Measures, Store, ValueQuery
-from choirmaster.states import BY_KIND
-from choirmaster.states.pack import unpack
 from choirmaster.states.reference import to_bytes
 from choirmaster.times import DAY, Window
 from choirmaster.watch.absorb import absorb
-from choirmaster.watch.before import Before, neighbours, rows_of
 from choirmaster.watch.choosing import chosen_rows, differences, fix_text
 from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
-from choirmaster.watch.evaluate import Subject as Measured
-from choirmaster.watch.evaluate import ValueRows, evaluate_states, metrics_for
 from choirmaster.watch.history import History, history_of, widest
 from choirmaster.watch.judge import baselines, judge
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.measuring import measure
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.watched import Summary, Watched
 
@@ -133,7 +128,8 @@ class Monitor:
             watched = self._watch(settings, Summary()) if history is not None else None
             if watched is not None:
                 now = self.clock.now()
-                revisions = watched.revisions | absorb(self.store, self.engine, settings, watched.history, now=now)
+                watched.take(absorb(self.store, self.engine, settings, watched.history, now=now))
+                revisions = watched.revisions
             self.store.open_ensemble(name, widest(settings.layout, history))
 
             def step(done: int, total: int) -> None:
@@ -190,15 +186,18 @@ class Monitor:
 
         arrived = self.clock.now()
         changed = absorb(self.store, self.engine, settings, watched.history, now=arrived, progress=count, stream=stream)
-        watched.revisions |= changed
+        watched.take(changed)
         due = sorted(
             window for window, revision in watched.revisions.items()
             if watched.evaluated.get(window, 0) < revision and window.end + settings.grace <= now
         )  # fmt: skip
-        for at in range(0, len(due), MEASURED_TOGETHER):
-            some = due[at : at + MEASURED_TOGETHER]
-            summary.values += self._measure(watched, some)
-            summary.windows += len(some)
+        relabelled = {window for window in due if watched.relabelled(window)}
+        for labels in (False, True):
+            chosen = [window for window in due if (window in relabelled) == labels]
+            for at in range(0, len(chosen), MEASURED_TOGETHER):
+                some = chosen[at : at + MEASURED_TOGETHER]
+                summary.values += measure(self.store, watched, some, at=self.clock.now(), labels=labels)
+        summary.windows += len(due)
         if due or now != watched.judged_at:
             self._judge(watched, now, summary)
             watched.judged_at = now
@@ -274,37 +273,6 @@ class Monitor:
     def _collecting(self, name: str, share: float, summary: Summary) -> None:
         summary.collecting[name] = share
         self.store.put_document("status", name, {"collecting": share}, at=self.clock.now())
-
-    def _measure(self, watched: Watched, due: list[Window]) -> int:
-        settings = watched.settings
-        metrics = metrics_for(settings.layout.task, settings.metrics, settings.ruled)
-        rows, before, asked = ValueRows(), Before(), set(due)
-        earlier, later = neighbours(due, watched.evaluated.keys() | asked)
-        packs = self.store.packs(settings.name, sorted(asked | earlier | set(later.values())))
-        for one in sorted(packs, key=lambda pack: (pack.window, pack.segment)):
-            if one.window not in asked and one.window not in earlier:
-                continue
-            reference = watched.history.at(one.window.start)
-            plan = plan_for(reference, settings.grain, calls=True)
-            states = unpack(one.payload, plan.parts, BY_KIND)
-            previous = before.swap(one.window, one.segment, states)
-            if one.window not in asked:
-                continue
-            if not one.segment:
-                known, watched.counted[one.window] = watched.counted.get(one.window), rows_of(states)
-                if known not in (None, rows_of(states)) and one.window in later:
-                    asked.add(later[one.window])  # rows came late: the next window was compared with fewer of them
-            subject = Measured(settings.name, one.window, one.segment, one.revision)
-            evaluate_states(rows, subject, states, plan, reference, metrics, previous)
-        due = sorted(asked)
-        table = rows.table()
-        self.store.put_values(settings.name, due, table)
-        for window in due:
-            watched.evaluated[window] = watched.revisions[window]
-            document = {"start": window.start, "end": window.end, "revision": watched.revisions[window],
-                        "rows": watched.counted.get(window)}  # fmt: skip
-            self.store.put_document("evaluated", f"{settings.name}/{window.start}", document, at=self.clock.now())
-        return int(table.num_rows)
 
     def _judge(self, watched: Watched, now: int, summary: Summary) -> None:
         settings = watched.settings

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
+from choirmaster.watch.absorb import Changed
 from choirmaster.watch.history import History
 from choirmaster.watch.judge import Baselines
 from choirmaster.watch.settings import MonitorSettings
@@ -22,7 +23,21 @@ class Watched:
     revisions: dict[Window, int] = field(default_factory=dict)
     evaluated: dict[Window, int] = field(default_factory=dict)
     counted: dict[Window, int] = field(default_factory=dict)  # rows of a window when it was evaluated
+    mine: dict[Window, int] = field(default_factory=dict)  # up to here only labels changed since this wrote the values
     judged_at: int | None = None
+
+    def take(self, changed: Changed) -> None:
+        """Note what changed."""
+        for window, revision in changed.revisions.items():
+            if window in changed.counted or self.mine.get(window) != self.revisions.get(window):
+                self.mine.pop(window, None)
+            else:
+                self.mine[window] = revision
+        self.revisions |= changed.revisions
+
+    def relabelled(self, window: Window) -> bool:
+        """Return whether only labels changed since all values of a window were written, here and not by another."""
+        return self.mine.get(window) == self.revisions[window]
 
     @property
     def reference(self) -> Reference:

@@ -8,7 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from choirmaster.ports import ValueQuery
 from choirmaster.times import DAY
+from choirmaster.watch import service
+from choirmaster.watch.measuring import measure
 from tests.unit.watch.stream import FIRST, Site, leading, rows, with_labels
 
 STEPS = 24
@@ -77,6 +80,17 @@ class Stream:
         """The monitor measures, and each window is what one pass would give."""
         self.site.monitor.once()
         self.check()
+        self.values()
+
+    def values(self) -> None:
+        """Compare the stored values, those of windows in which only labels changed included, with evaluating all."""
+        watched, store = self.site.monitor._watched["e"], self.site.store
+        before = store.values(ValueQuery("e", versions=None))
+        done = sorted(one for one, revision in watched.evaluated.items() if revision == watched.revisions[one])
+        measure(store, watched, done, at=0)
+        after = store.values(ValueQuery("e", versions=None))
+        assert before.num_rows == after.num_rows > 0 or not done
+        assert before.equals(after)
 
     def epoch(self) -> None:
         """Another reference is set from some day on."""
@@ -91,7 +105,15 @@ class Stream:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_stream_leaves_the_states_of_one_pass(tmp_path, seed: int) -> None:
+def test_any_stream_leaves_the_states_of_one_pass(tmp_path, monkeypatch, seed: int) -> None:
+    relabelled = []
+
+    def spy(store, watched, due, *, at: int, labels: bool) -> int:
+        if labels:
+            relabelled.extend(due)
+        return measure(store, watched, due, at=at, labels=labels)
+
+    monkeypatch.setattr(service, "measure", spy)
     site = Site(tmp_path)
     site.monitor.once()
     stream = Stream(site, seed)
@@ -102,6 +124,9 @@ def test_any_stream_leaves_the_states_of_one_pass(tmp_path, seed: int) -> None:
         stream.rows()
     stream.look()
     assert len(site.store.packs("e")) > 10
+    stream.tell([(one, "yes", FIRST + 40 * DAY, 9) for one in stream.tables[0]["id"].to_pylist()])
+    stream.look()
+    assert relabelled, "no window was ever measured again for its labels alone"
     before = site.store.packs("e")
     assert site.monitor.once().windows == 0
     assert site.store.packs("e") == before

@@ -66,7 +66,8 @@ class Measuring:
     def pending(self, ensemble: str, max_rows: int) -> Pending:
         """Return what arrived since the last commit, oldest parts first."""
         with self._database.read() as link:
-            chosen = _oldest(fetch(link, _PARTS, (ensemble,)), max_rows)
+            there = fetch(link, _PARTS, (ensemble,))
+            chosen = _oldest(there, max_rows)
             numbers = [row[0] for row in chosen]
             days = _days(link, numbers)
             labels = index.labels_of_parts(link, numbers)
@@ -75,7 +76,8 @@ class Measuring:
         predictions = self._predictions(ensemble, numbers, days, labels, token)
         corrected = self._changed(ensemble, changes, token)
         names = tuple(f"{row[1]}:{row[2]}" for row in chosen)
-        return Pending(ensemble, predictions, corrected, names, token)
+        more = len(chosen) < len(there) or len(changes) == max_rows
+        return Pending(ensemble, predictions, corrected, names, token, more)
 
     def _predictions(
         self, ensemble: str, parts: list[int], days: list[int], labels: pa.Table, token: _Token

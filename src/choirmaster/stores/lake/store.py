@@ -178,9 +178,12 @@ class EmbeddedStore(SmallTables):
         """In one transaction: replace the states of these windows, mark the parts merged and the labels measured."""
         self._measuring.commit(pending, packs)
 
-    def put_values(self, ensemble: str, windows: Sequence[Window], values: pa.Table) -> None:
-        """Replace all values of these windows (columns ``VALUE_SCHEMA``)."""
-        self._values.put(ensemble, windows, values)
+    def put_values(
+        self, ensemble: str, windows: Sequence[Window], values: pa.Table, *, among: Mapping[Window, int] | None = None,
+        metrics: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Replace all values of these windows, of those ``among`` only the values of ``metrics``."""
+        self._values.put(ensemble, windows, values, among or {}, metrics)
 
     def values(self, query: ValueQuery) -> pa.Table:
         """Return values in the order of D2."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ _INSERT = (
     "resolution, n, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DELETE = "DELETE FROM window_values WHERE ensemble = ? AND window_start = ? AND window_end = ?"
+_REVISE = "UPDATE window_values SET revision = ? WHERE ensemble = ? AND window_start = ? AND window_end = ?"
 
 
 class ValueTable:
@@ -38,11 +39,21 @@ class ValueTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, ensemble: str, windows: Sequence[Window], values: pa.Table) -> None:
-        """Replace all values of these windows."""
+    def put(
+        self, ensemble: str, windows: Sequence[Window], values: pa.Table, among: Mapping[Window, int],
+        metrics: Sequence[str],
+    ) -> None:  # fmt: skip
+        """Replace all values of these windows, of those ``among`` only the values of ``metrics``."""
         values = values.select(VALUE_SCHEMA.names).cast(VALUE_SCHEMA)
         with self._database.write() as link:
-            many(link, _DELETE, [(ensemble, one.start, one.end) for one in windows])
+            many(link, _DELETE, [(ensemble, one.start, one.end) for one in windows if one not in among])
+            numbers = [row[0] for row in _select_keys(link, ensemble) if row[7] in metrics] if among else []
+            for one, revision in among.items():
+                place = (ensemble, one.start, one.end)
+                for some in chunks(numbers):
+                    marks = ", ".join("?" * len(some))
+                    many(link, f"{_DELETE} AND key_number IN ({marks})", [(*place, *some)])
+                many(link, _REVISE, [(revision, *place)])
             many(link, _INSERT, _rows(ensemble, values, self._keys(link, values)))
 
     def _keys(self, link: sa.Connection, values: pa.Table) -> list[int]:
