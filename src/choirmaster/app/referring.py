@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from choirmaster.errors import ConfigError, NotFound, Unavailable
 from choirmaster.times import Window, isoformat, parse_duration, parse_instant
 from choirmaster.watch.absorb import live
+from choirmaster.watch.answers import collecting_text
 from choirmaster.watch.choosing import FIRST_ROWS, chosen_rows, first
 from choirmaster.watch.settings import MonitorSettings
 
@@ -113,6 +114,15 @@ def _configured(site: Installation, settings: MonitorSettings) -> tuple[pa.Table
     return first(table, settings.collect), FIRST_ROWS
 
 
+def listed(site: Installation, ensemble: str) -> list[Mapping[str, Any]]:
+    """Return the references of an ensemble; while the first is being collected, a line without an id says so."""
+    found: list[Mapping[str, Any]] = list(site.queries.references(ensemble))
+    share = None if found else site.queries.collecting(ensemble)
+    if share is not None:
+        return [{"ensemble": ensemble, "id": None, "source": collecting_text(share), "collecting": share}]
+    return found
+
+
 def shown(site: Installation, ensemble: str, reference: str) -> Mapping[str, Any]:
     """Return what one reference holds; '' is the current one."""
     from choirmaster.states import BY_KIND
@@ -120,6 +130,10 @@ def shown(site: Installation, ensemble: str, reference: str) -> Mapping[str, Any
 
     found = [one for one in site.queries.references(ensemble) if reference in ("", one["id"])]
     stored = site.store.reference(ensemble, found[0]["id"]) if found else None
+    share = None if found else site.queries.collecting(ensemble)
+    if share is not None:
+        fix = f"wait for more rows, or choirmaster reference set {ensemble} --from FILE"
+        raise NotFound("there is no reference yet", where=ensemble, got=collecting_text(share), fix=fix)
     if stored is None:
         raise NotFound("unknown reference", where=ensemble, got=f'"{reference}"')
     held = from_bytes(stored[1], BY_KIND)

@@ -192,7 +192,9 @@ class Services:
     def references(self, path: Path, *, ensemble: str) -> Sequence[Mapping[str, Any]]:
         """Return the references of an ensemble, newest first."""
         with _Site(path) as site:
-            return site.queries.references(ensemble)
+            from choirmaster.app.referring import listed
+
+            return listed(site, ensemble)
 
     def reference(self, path: Path, *, ensemble: str, reference: str) -> Mapping[str, Any]:
         """Return what one reference holds."""

@@ -152,7 +152,12 @@ def _once(config: Path, ensembles: list[str], json: bool) -> int:
     else:
         for one in alerts:
             output.tell(alert_line(one))
-        output.record({key: value for key, value in found.items() if key != "alerts"} | {"alerts": len(alerts)})
+        from choirmaster.watch.answers import collecting_text
+
+        for name, share in found.get("collecting", {}).items():
+            output.tell(f"{name}: {collecting_text(share)}")
+        apart = ("alerts", "collecting")
+        output.record({key: value for key, value in found.items() if key not in apart} | {"alerts": len(alerts)})
     return FOUND if alerts else FINE
 
 

@@ -37,6 +37,15 @@ def health_of(firing: list[dict[str, Any]], has_rows: bool) -> str:
     return "ok" if has_rows else "no_data"
 
 
+def collecting_text(share: float) -> str:
+    """Return how much of a first reference is there; it is never all while it is being collected.
+
+    >>> collecting_text(0.377), collecting_text(1.2)
+    ('collecting 37 %', 'collecting 99 %')
+    """
+    return f"collecting {min(int(100 * share), 99)} %"
+
+
 def instant(moment: Moment) -> int | None:
     """Return a moment as microseconds UTC."""
     return moment if moment is None or isinstance(moment, int) else parse_instant(moment)

@@ -98,7 +98,7 @@ class Queries(SliceQueries):
             "health": health_of(firing, bool(rows)), "window": str(settings.grain), "last_window": last,
             "watermark": None if mark is None else isoformat(mark), "predictions": rows,
             "labelled_share": labelled / rows if rows else None, "alerts_firing": len(firing),
-            "collecting": self.store.documents("status", name).get(name, {}).get("collecting") if not rows else None,
+            "collecting": self.collecting(name),
             "latest": self._latest(settings, last),
         }  # fmt: skip
 
@@ -328,6 +328,13 @@ class Queries(SliceQueries):
         """Return the references of each ensemble, newest first: from when on each holds, and who set it."""
         held = [(name, self.history(name)) for name in self._asked(ensemble)]
         return [{"ensemble": name} | one for name, history in held if history for one in listing(history)][:limit]
+
+    def collecting(self, ensemble: str) -> float | None:
+        """Return how much of a first reference is there; None once there is one, or before anybody looked."""
+        if self.store.epochs(ensemble):
+            return None
+        share = self.store.documents("status", ensemble).get(ensemble, {}).get("collecting")
+        return None if share is None else float(share)
 
     def weights(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
         """Return the fusion weights of each ensemble."""

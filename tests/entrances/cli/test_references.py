@@ -99,3 +99,15 @@ def test_the_columns_of_a_reference_file_with_members_are_taken_as_they_are(run,
     assert isinstance(table, pa.Table)
     assert run("reference", "set", ENSEMBLE, "--from", str(tmp_path / "shorter.parquet"))["rows"] == 100
     assert [one["since"] for one in run("reference", "list", ENSEMBLE)] == [None]
+
+
+def test_a_reference_that_is_being_collected_says_how_far(run, tmp_path) -> None:
+    (config,) = tmp_path.glob("*.yaml")
+    config.write_text(config.read_text().replace(", reference: {file: reference.parquet}", ""))
+    few = (tmp_path / "rows.ndjson").read_text().splitlines(keepends=True)[:10]
+    (tmp_path / "few.ndjson").write_text("".join(few))
+    run("ingest", str(tmp_path / "few.ndjson"), "--ensemble", ENSEMBLE, "--kind", "predictions")
+    share = run("monitor")["collecting"][ENSEMBLE]
+    (line,) = run("reference", "list", ENSEMBLE)
+    assert line["source"] == f"collecting {int(100 * share)} %"
+    assert line["source"] in json.dumps(run("reference", "show", ENSEMBLE, code=None))

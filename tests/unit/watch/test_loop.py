@@ -16,6 +16,7 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
 from choirmaster.stores.lake.store import EmbeddedStore
 from choirmaster.times import DAY, HOUR, Grain
+from choirmaster.watch.answers import collecting_text
 from choirmaster.watch.queries import Queries
 from choirmaster.watch.service import Monitor
 from choirmaster.watch.settings import MonitorSettings
@@ -199,4 +200,7 @@ def test_without_a_reference_the_monitor_collects_and_says_how_far(tmp_path) -> 
     Feed(store).predictions(predictions(100, 1))
     summary = monitor.once()
     assert 0.0 < summary.collecting["e"] < 1.0
+    share = Queries(store, [config]).collecting("e")
+    assert share == summary.collecting["e"]
+    assert collecting_text(share) == f"collecting {int(100 * share)} %"
     assert store.packs("e") == []

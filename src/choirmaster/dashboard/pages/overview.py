@@ -11,6 +11,7 @@ from choirmaster.dashboard.ports import Queries
 from choirmaster.dashboard.tables import column, link, table, value_cell
 from choirmaster.dashboard.words import HEALTH_ORDER, better
 from choirmaster.values import FUSED
+from choirmaster.watch.answers import collecting_text
 
 COLUMNS = (
     column("name", "ensemble", "link"),
@@ -61,7 +62,7 @@ def _worst_first(summary: Mapping[str, Any]) -> tuple[int, int, str]:
 
 
 def _row(summary: Mapping[str, Any]) -> dict[str, Any]:
-    latest = summary.get("latest") or {}
+    latest, share = summary.get("latest") or {}, summary.get("collecting")
     metric = next(iter(latest), "")
     values = latest.get(metric) or {}
     best = best_member(metric, values)
@@ -69,7 +70,7 @@ def _row(summary: Mapping[str, Any]) -> dict[str, Any]:
         **{key: summary.get(key) for key in ("health", "alerts_firing", "predictions", "labelled_share", "owner")},
         **{key: summary.get(key) for key in ("last_window", "watermark")},
         "name": link(summary["name"], page_path("ensembles", summary["name"])),
-        "headline": metric,
+        "headline": metric or ("" if share is None else collecting_text(share)),
         "fused": value_cell(values.get(FUSED), metric),
         "best": best,
         "best_value": value_cell(values.get(best), metric),
