@@ -119,7 +119,7 @@ def written(data: pd.DataFrame, path) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_rows_gives_the_numbers_of_scikit_learn(tmp_path, kind):
-    result = cm.monitor(KINDS[kind](DATA, tmp_path), schema=SCHEMA, window=None)
+    result = cm.monitor(KINDS[kind](DATA, tmp_path), schema=SCHEMA, window=None, metrics="all")
     in_files = isinstance(KINDS[kind](DATA, tmp_path), str)
     equal_to_sklearn(result, {"1970-01-01T00:00:00+00:00": DATA}, resolution=1e-3 if in_files else 0.0)
     assert result.rows == N
@@ -269,7 +269,7 @@ def test_several_classes():
 
 def test_segments():
     schema = cm.Schema(**_given(), segments=["place"])
-    result = cm.monitor(DATA, schema=schema, window=None)
+    result = cm.monitor(DATA, schema=schema, window=None, metrics="all")
     for place in ("A", "B"):
         some = DATA[DATA.place == place]
         found = values(result, segment=f"place={place}")
@@ -289,7 +289,7 @@ def test_no_value_of_scores_in_memory_has_a_resolution():
 
 def test_numpy_times_of_any_unit():
     rows = {"t": np.datetime64("2026-01-01T00:00") + 60 * np.arange(48), "y": [0, 1] * 24, "p": np.linspace(0, 1, 48)}
-    result = cm.monitor(rows, schema=cm.Schema("binary", label="y", prediction="p", time="t"))
+    result = cm.monitor(rows, schema=cm.Schema("binary", label="y", prediction="p", time="t"), window="1d")
     starts = {one["window_start"].isoformat() for one in result.table.to_pylist()}
     assert starts == {"2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"}
 

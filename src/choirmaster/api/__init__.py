@@ -54,6 +54,16 @@ class Result:
 
         return alert_rows(self._measured)
 
+    @property
+    def choices(self) -> Any:
+        """What was chosen automatically, in the kind of frame that went in: time, what, name, rank, why.
+
+        ``time`` is when the window starts from which a choice holds; it is missing where rows have no time.
+        """
+        from choirmaster.app.results import choices_in_kind
+
+        return choices_in_kind(self._measured)
+
     def weakest(
         self, metric: str = "", *, series: str = "", target: str = "", at_most: int = 10
     ) -> list[dict[str, Any]]:
@@ -210,6 +220,7 @@ def monitor(
     metrics: str | Sequence[str] = "auto",
     exact: bool | str = "auto",
     engine: Any = "local",
+    precision: float = 0.02,
     progress: Progress | None = None,
 ) -> Result:
     """Measure every series and feature of some rows, window by window, in one scan.
@@ -223,17 +234,22 @@ def monitor(
     schema : Schema, optional
         Which column plays which role; guessed aloud (``result.notes``) where not given.
     window : str, int or None
-        ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``, a number of rows, None for all in one; ``"auto"`` is a day where there
-        is a time column.
+        ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``, a number of rows, None for all in one. ``"auto"`` is the shortest of
+        these lengths in which the leading metric is told within ``precision``, by the labelled rows of the 14 days
+        before, so longer as traffic falls; docs/choice.md says how. Without a time column all rows are one window.
     metrics : "auto", "all" or sequence of str
-        ``"auto"`` measures the usual ones of the task, ``"all"`` the less common ones too (``choirmaster describe`` and
-        docs/metrics.md name them).
+        ``"auto"`` measures what suits the task and how rare the classes are, fewer of them in segments, and
+        ``result.choices`` says why; ``"all"`` measures every one (``choirmaster describe`` and docs/metrics.md name
+        them).
     exact : "auto", True or False
         What bins leave open (ROC AUC, Kolmogorov-Smirnov): ``"auto"`` takes it from the rows where they are in memory
         and a window has at most a million of them. True also gives each distinct value of the reference's features a
         bin of its own, up to 65,536, so that files have it exactly too. False keeps what the bins say.
     engine : "local", "spark" or a Spark session
         Where rows are counted. Spark takes Parquet and Spark frames, and gives the same numbers to the last bit.
+    precision : float
+        Half-width of the leading metric's 95 % interval that ``window="auto"`` aims at: as it stands for ratios, times
+        the value for errors and losses.
     progress : callable, optional
         ``progress(stage, done, total, text)``.
 
@@ -261,7 +277,7 @@ def monitor(
     from choirmaster.app.gathering import silent
 
     found = measure(current, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
-                    engine=engine, progress=progress or silent)  # fmt: skip
+                    engine=engine, precision=precision, progress=progress or silent)  # fmt: skip
     return Result(found.schema, found.notes, found.rows, found)
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from choirmaster import fusion
 from choirmaster.errors import unknown
 from choirmaster.metrics import METRICS, Metric
+from choirmaster.metrics.base import PREVIOUS, REFERENCE
+from choirmaster.values import Kind
+
+COSTS = ("cost", "total_cost")
+TOGETHER = ("errors/1", "agreement/1", "spread/1")
 
 
 def describe(name: str) -> Mapping[str, Any]:
@@ -23,11 +28,26 @@ def describe(name: str) -> Mapping[str, Any]:
 
 def _metric(one: Metric) -> dict[str, Any]:
     kind = "drift measure" if one.compares else "metric"
+    needs = [text for text, needed in (
+        ("labels", one.kind is Kind.REALIZED), ("a reference", one.compares and one.against == REFERENCE),
+        ("the window before", one.against == PREVIOUS), ("a cutoff, or answers that are classes", _decides(one)),
+        ("a value column", one.name.startswith("value_")), ("a matrix of costs", one.name in COSTS),
+        ("members that are called", one.needs == "calls/1"), ("at least two members", one.needs in TOGETHER),
+    ) if needed]  # fmt: skip
     return {
         "name": one.name, "kind": kind, "text": one.definition, "family": one.family, "state": one.needs,
         "tasks": [str(task) for task in one.tasks], "better": one.better, "unit": one.unit, "interval": one.interval,
-        "least": str(one.least), "source": one.source,
+        "least": str(one.least), "source": one.source, "needs": needs or ["answers"],
     }  # fmt: skip
+
+
+def _decides(one: Metric) -> bool:
+    """Say whether a score must have become a class."""
+    return (
+        one.needs in ("confusion/1", "agreement/1", "label_sets/1")
+        and not one.name.startswith("label_")
+        and (one.name not in ("prevalence", "value_missing_rate"))
+    )
 
 
 def _rule(one: fusion.Rule) -> dict[str, Any]:

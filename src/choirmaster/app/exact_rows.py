@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ from choirmaster.states.base import Floats, Ints
 from choirmaster.states.keys import StateKey
 from choirmaster.states.scores import ScorePart
 from choirmaster.states.versions import ALL_VERSIONS
-from choirmaster.times import Grain, Window
+from choirmaster.times import Grain
 from choirmaster.values import Value
 from choirmaster.watch.evaluate import ALL_SERIES, ValueRows
 
@@ -31,7 +32,7 @@ Slot = tuple[int, str]  # window start and segment
 
 def sharpen(
     rows: ValueRows, current: pa.Table, reference: pa.Table | None, layout: Layout, grain: Grain | int | None,
-    plan: Plan | None = None,
+    plan: Plan | None = None, over: Mapping[int, int] | None = None,
 ) -> int:  # fmt: skip
     """Replace values that carry a resolution by exact ones; returns how many.
 
@@ -43,12 +44,14 @@ def sharpen(
         Canonical rows in memory; windows above a million rows keep their binned value.
     plan : Plan, optional
         Which segments there are; without it only values of all rows are sharpened.
+    over : mapping, optional
+        Start of each window of the grain to the start of the longer one that is measured.
     """
     cells = rows.columns
     blurred = [at for at, width in enumerate(cells["resolution"]) if isinstance(width, float) and width > 0.0]
     if not blurred:
         return 0
-    frame = _Frame(current, layout, grain, plan)
+    frame = _Frame(current, layout, grain, plan, over or {})
     past = _Frame(reference, layout, None) if reference is not None else None
     changed = 0
     for at in blurred:
@@ -92,23 +95,28 @@ def _quality(metric: Metric, frame: _Frame, slot: Slot, series: str, target: str
 class _Frame:
     """Columns of a table as arrays, and the rows of each window and segment."""
 
-    def __init__(self, table: pa.Table, layout: Layout, grain: Grain | int | None, plan: Plan | None = None) -> None:
+    def __init__(
+        self, table: pa.Table, layout: Layout, grain: Grain | int | None, plan: Plan | None = None,
+        over: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         batches = table.unify_dictionaries().combine_chunks().to_batches()
         self.batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
         self.layout, self.plan = layout, plan
         self._kept: dict[tuple[str, ...], tuple[Floats, Ints]] = {}
         self._ranked: dict[tuple[Slot, str, str], Ranked] = {}
         assigned = assign(grain, col.micros(self.batch), 0)
-        self._slots = dict(self._find(assigned.windows, assigned.index, plan))
+        starts, place = np.unique([over.get(one.start, one.start) for one in assigned.windows], return_inverse=True)
+        index = np.where(assigned.index < 0, -1, place[assigned.index]) if len(place) else assigned.index
+        self._slots = dict(self._find(starts.tolist(), index, plan))
 
-    def _find(self, windows: Sequence[Window], index: Ints, plan: Plan | None) -> Iterator[tuple[Slot, Ints]]:
-        yield from self._grouped(windows, index, np.zeros(len(index), np.int64), [""])
+    def _find(self, starts: Sequence[int], index: Ints, plan: Plan | None) -> Iterator[tuple[Slot, Ints]]:
+        yield from self._grouped(starts, index, np.zeros(len(index), np.int64), [""])
         if plan is not None:
             for codes, names in slices(BatchColumns(self.batch, plan), plan):
-                yield from self._grouped(windows, index, codes, names)
+                yield from self._grouped(starts, index, codes, names)
 
     def _grouped(
-        self, windows: Sequence[Window], index: Ints, codes: Ints, names: list[str]
+        self, begins: Sequence[int], index: Ints, codes: Ints, names: list[str]
     ) -> Iterator[tuple[Slot, Ints]]:
         """Yield the rows of each window and segment from one sort."""
         both = np.where(index < 0, -1, index * len(names) + codes)
@@ -118,7 +126,7 @@ class _Frame:
         found, starts = np.unique(both[order], return_index=True)
         for one, rows in zip(found, np.split(order, starts[1:]), strict=True):
             if one >= 0:
-                yield (windows[one // len(names)].start, names[one % len(names)]), rows
+                yield (begins[one // len(names)], names[one % len(names)]), rows
 
     def rows(self, slot: Slot) -> Ints | None:
         return self._slots.get(slot)

@@ -10,14 +10,19 @@ import pyarrow as pa
 
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.text import Alert
+from choirmaster.app.choosing import Automatic, Row, automatic
 from choirmaster.app.exact_rows import sharpen
 from choirmaster.app.gathering import AUTO, Gathered, Progress, gather, silent
 from choirmaster.app.slices import SegmentTotals
 from choirmaster.app.wanted import Wanted, inexact, wanted
+from choirmaster.catalogue.facts import WINDOW
+from choirmaster.catalogue.lengths import DEFAULT_PRECISION
+from choirmaster.catalogue.ranking import headline
 from choirmaster.schema import Schema
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 from choirmaster.watch.before import Before
+from choirmaster.watch.chosen import chosen_metrics
 from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states
 from choirmaster.watch.judge import baselines, judge
 
@@ -40,6 +45,8 @@ class Measured:
     name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     slices: SegmentTotals = field(default_factory=lambda: SegmentTotals({}))
+    choices: list[Row] = field(default_factory=list)
+    leads: tuple[str, ...] = ()
 
 
 def measure(
@@ -51,6 +58,7 @@ def measure(
     metrics: str | Sequence[str] = AUTO,
     exact: bool | str = AUTO,
     engine: Any = "local",
+    precision: float = DEFAULT_PRECISION,
     progress: Progress = silent,
 ) -> Measured:
     """Measure every window of ``current`` against ``reference``.
@@ -59,7 +67,7 @@ def measure(
     """
     asked = wanted(metrics, exact)
     found = gather(current, reference=reference, schema=schema, window=window, own_bins=asked.own_bins, flags=True,
-                   engine=engine, progress=progress)  # fmt: skip
+                   engine=engine, progress=progress, automatic=automatic(window, precision))  # fmt: skip
     if asked.own_bins:
         found.notes += inexact(found.reference)
     return read_off(found, asked, progress)
@@ -70,16 +78,17 @@ def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> 
     progress("values", 0, 1, "")
     plan, reference, found, table = gathered.plan, gathered.reference, gathered.found, gathered.table
     values, before = ValueRows(at_most=None if table is not None else OPEN_VALUES), Before()
-    metrics = asked.metrics(plan.layout.task, plan.grain)
+    auto = gathered.automatic or Automatic(metrics=chosen_metrics(plan.layout, reference.states))
+    metrics, few = asked.of(plan.layout.task, plan.grain, auto.metrics)
     totals = SegmentTotals(plan.parts)
-    for window, segment in found.slots():
-        states = found.take(plan, (window, segment))
+    for window, segment, states in auto.slots(found, plan):
         if plan.layout.sliced or not segment:
             totals.add(segment, states)
         earlier = before.swap(window, segment, states)
-        evaluate_states(values, Subject("", window, segment), states, plan, reference, metrics, earlier)
+        evaluate_states(values, Subject("", window, segment), states, plan, reference,
+                        few if segment else metrics, earlier)  # fmt: skip
     if table is not None and asked.from_rows:
-        sharpen(values, table, gathered.past, plan.layout, plan.grain, plan)
+        sharpen(values, table, gathered.past, plan.layout, plan.grain, plan, auto.over)
     tidy = values.table()
     rules = default_rules(plan.layout.task, expected_label_share=EXPECTED_LABEL_SHARE,
                           leading=plan.layout.series[-1].name)  # fmt: skip
@@ -87,4 +96,6 @@ def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> 
                    mature=lambda _: True, expected_share=EXPECTED_LABEL_SHARE)  # fmt: skip
     progress("done", 1, 1, "")
     return Measured(tidy, judged.alerts, gathered.notes, reference, gathered.schema, gathered.kind, found.rows,
-                    plan.grain, gathered.name, slices=totals)  # fmt: skip
+                    plan.grain, gathered.name, slices=totals,
+                    choices=[one for one in auto.rows if one[1].what == WINDOW or asked.names == AUTO],
+                    leads=headline(auto.metrics))  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from choirmaster.app.arrival import flagged, typed
+from choirmaster.app.choosing import Automatic
 from choirmaster.app.clock import RealClock
 from choirmaster.app.on_spark import chosen, open_reference, refuse_ordered
 from choirmaster.app.reading import Reader
@@ -57,6 +58,8 @@ class Gathered:
         The kind of frame, or ``files``; what to call it.
     table, past : pyarrow.Table or None
         Canonical rows in memory of both sides, where they are.
+    automatic : Automatic
+        What chooses metrics and windows.
     """
 
     found: Scan
@@ -68,6 +71,7 @@ class Gathered:
     name: str
     table: pa.Table | None = None
     past: pa.Table | None = None
+    automatic: Automatic | None = None
 
 
 def gather(
@@ -80,6 +84,7 @@ def gather(
     flags: bool = False,
     engine: Any = "local",
     progress: Progress = silent,
+    automatic: Automatic | None = None,
 ) -> Gathered:
     """Count every window and segment of ``current`` over the bins of ``reference``.
 
@@ -104,7 +109,7 @@ def gather(
                        layout=fixed.layout if fixed else None)  # fmt: skip
     layout = resolved.layout
     notes += resolved.notes
-    grain = _grain(window, schema, notes)
+    grain = _grain(window, schema, notes if automatic is None else [])
     faults = Faults()
     reader = Reader(schema, layout, rows.arrow, resolved.time_form, faults)
     if reader.canonical.missing:
@@ -114,7 +119,7 @@ def gather(
     if flags and table is not None:
         table = flagged(table, rows.table, reader, RealClock().now())
     if fixed is not None:
-        past_table, built = None, fixed
+        kept, past_table, built = None, None, fixed
     else:
         table, past_table, source = _sides(reader, rows, table, past, reference, schema, layout, faults, notes)
         kept = past_table if past_table is not None else table
@@ -123,9 +128,11 @@ def gather(
         built = build_reference(
             kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None, exact=own_bins,
         )  # fmt: skip
-        del kept
         if past_table is None:
             notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')
+    if automatic is not None:
+        grain = automatic.look(kept, built, grain)
+    del kept
     plan = plan_for(built, grain, calls=False, intake=True)
     plan = plan if table is None else typed(plan, table)
     if isinstance(grain, int):
@@ -142,7 +149,7 @@ def gather(
     if found.untimed:
         notes.append(f"time: {found.untimed} rows have no readable time and lie in no window")
     notes += faults.lines() + (rows.files.faults.lines() if rows.files is not None else [])
-    return Gathered(found, plan, built, schema, notes, rows.kind, rows.name, table, past_table)
+    return Gathered(found, plan, built, schema, notes, rows.kind, rows.name, table, past_table, automatic)
 
 
 def _splits(reader: Reader, rows: Rows, table: pa.Table | None) -> list[Split]:

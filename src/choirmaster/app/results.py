@@ -17,13 +17,30 @@ from choirmaster.sources.frames import back_to
 from choirmaster.states.pack import States
 from choirmaster.states.versions import ALL_VERSIONS
 from choirmaster.times import isoformat, to_micros
-from choirmaster.watch.queries import HEADLINES
 from choirmaster.watch.slices import calibration_points, fairness_gaps, known_series, weakest_segments
 
 
 def in_kind(measured: Measured, table: pa.Table) -> Any:
     """Return a table in the kind of frame that went in."""
     return table if measured.kind == "files" else back_to(measured.kind, table)
+
+
+CHOICE_SCHEMA = pa.schema([
+    ("time", pa.timestamp("us", "UTC")), ("what", pa.string()), ("name", pa.string()), ("rank", pa.int64()),
+    ("why", pa.string()),
+])  # fmt: skip
+
+
+def choices_in_kind(measured: Measured) -> Any:
+    """Return what was chosen in the kind of frame that went in."""
+    rows = [{"time": since, **one._asdict()} for since, one in measured.choices]
+    table = pa.Table.from_pylist(rows, CHOICE_SCHEMA)
+    return table if measured.kind == "files" else back_to(measured.kind, table)
+
+
+def choice_rows(measured: Measured) -> list[dict[str, Any]]:
+    """Return what was chosen as plain data, times as ISO 8601 texts."""
+    return [{"time": None if since is None else isoformat(since), **one._asdict()} for since, one in measured.choices]
 
 
 def alert_rows(measured: Measured) -> list[dict[str, Any]]:
@@ -47,7 +64,7 @@ def content(measured: Measured) -> Any:
         "name": measured.name, "task": str(layout.task), "members": [one.name for one in layout.members],
         "positive": layout.positive, "classes": list(layout.classes), "fusion": measured.schema.fusion or "",
         "features": [{"name": one, "type": kind} for kind, one in kinds], "cutoff": reference.cutoff(_leading(layout)),
-        "headline": list(HEADLINES.get(layout.task, ())), "notes": measured.notes,
+        "headline": list(measured.leads), "choices": choice_rows(measured), "notes": measured.notes,
         "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows} if reference.comparable
         else None,
     }  # fmt: skip
@@ -63,7 +80,7 @@ def notebook(measured: Measured, title: str) -> str:
 
     layout, table = measured.reference.layout, measured.values
     together = table.filter(pc.equal(table["version"], ALL_VERSIONS))
-    headline = HEADLINES.get(layout.task, ())
+    headline = measured.leads
     named = pa.array([*headline, *DRIFT])
     whole = together.filter(pc.and_(pc.is_in(together["metric"], named), pc.equal(together["segment"], "")))
     return summary(title, whole.to_pylist(), alert_rows(measured), measured.notes, headline, layout.positive)
@@ -83,7 +100,7 @@ def closer_look(measured: Measured) -> Any:
         if by_segment and layout.task in CLASSIFY:
             fairness = [one for name in layout.segments if (one := _gaps(layout, by_segment, name))]
     told = measured.values.filter(pc.ends_with(measured.values["metric"], "_difference"))
-    named = {f"{metric}_difference" for metric in HEADLINES.get(layout.task, ())}
+    named = {f"{metric}_difference" for metric in measured.leads}
     versions = [row for row in told.to_pylist() if not row["segment"] and row["metric"] in named]
     for row in versions:
         row["window_start"] = "" if row["window_start"] is None else isoformat(to_micros(row["window_start"]))

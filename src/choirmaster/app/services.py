@@ -95,13 +95,14 @@ class Services:
 
     def monitor_files(
         self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None,
-        metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local", progress: Progress,
+        metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local",
+        precision: float = 0.02, progress: Progress,
     ) -> Result:  # fmt: skip
         """Measure a path or glob without a server or a store."""
         from choirmaster.api import monitor
 
         return monitor(data, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
-                       engine=engine, progress=progress)  # fmt: skip
+                       engine=engine, precision=precision, progress=progress)  # fmt: skip
 
     def monitor_once(self, path: Path, *, ensembles: Sequence[str], progress: Progress) -> Mapping[str, Any]:
         """Measure every window that is due, and send what there is to say."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from choirmaster.catalogue.facts import Choice
+from choirmaster.catalogue.ranking import in_segments, names
 from choirmaster.errors import unknown
 from choirmaster.layout import Task
 from choirmaster.metrics import BY_NAME
@@ -22,10 +24,13 @@ class Wanted(NamedTuple):
     own_bins: bool = False
     from_rows: bool = True
 
-    def metrics(self, task: Task, grain: Grain | int | None) -> Metrics:
-        """Return the metrics of a task; where all rows lie in one window, none needs a window before."""
-        found = metrics_for(task, self.names)
-        return without_previous(found) if grain is None else found
+    def of(self, task: Task, grain: Grain | int | None, chosen: tuple[Choice, ...]) -> tuple[Metrics, Metrics]:
+        """Return the metrics of a task for all rows and for segments; in one window none needs a window before."""
+        if self.names == AUTO:
+            found = metrics_for(task, names(chosen)), metrics_for(task, in_segments(chosen))
+        else:
+            found = (metrics_for(task, self.names),) * 2
+        return (without_previous(found[0]), without_previous(found[1])) if grain is None else found
 
 
 def wanted(metrics: str | Sequence[str], exact: bool | str) -> Wanted:

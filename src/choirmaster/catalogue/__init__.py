@@ -1,1 +1,1 @@
-"""What the metrics are called where people read them, and how their numbers are written. Nothing here draws."""
+"""What the metrics are called where people read them, how their numbers are written, and which are looked at."""

@@ -15,6 +15,7 @@ from choirmaster.errors import ConfigError, unknown
 if TYPE_CHECKING:
     from choirmaster.cli.services import Measured
 
+FOREMOST = 3
 _REPORTS = (".html", ".pdf", ".csv")
 _EXACT: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False}
 
@@ -23,6 +24,7 @@ def monitor(
     data: str | None = None, *, schema: Path | None = None, reference: str | None = None, window: str | None = None,
     metrics: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
     exact: Literal["auto", "yes", "no"] | None = None, engine: Literal["local", "spark"] | None = None,
+    precision: float | None = None,
     report: Annotated[list[Path] | None, Parameter(negative=())] = None, config: Config = DEFAULT_CONFIG,
     ensemble: Annotated[list[str] | None, Parameter(negative=())] = None, once: bool = False, follow: bool = False,
     json: Json = False,
@@ -40,13 +42,15 @@ def monitor(
     reference
         What to compare with: a path or glob, or "first 30%".
     window
-        1h, 1d, 1w, 1mo, a number of rows, or "all".
+        1h, 1d, 1w, 1mo, a number of rows, or "all"; chosen by the traffic when not given.
     metrics
-        auto (when not given: the usual ones of the task), all, or names such as roc_auc log_loss.
+        auto (when not given: by the task and how rare the classes are), all, or names such as roc_auc log_loss.
     exact
         Take from the rows themselves what bins leave open: yes, no, or auto (in memory, up to a million rows).
     engine
         Where rows are counted: local, or spark for Parquet.
+    precision
+        Half-width of the leading metric's interval that a chosen window aims at; 0.02 when not given.
     report
         Where to write .html, .pdf or .csv; may be given several times.
     ensemble
@@ -59,10 +63,11 @@ def monitor(
     if data is not None:
         if once or follow:
             raise ConfigError("a file is measured at once", got="--once" if once else "--follow", fix="leave it out")
-        how = {"metrics": _metrics(metrics or []), "exact": _EXACT[exact or "auto"], "engine": engine or "local"}
+        how = {"metrics": _metrics(metrics or []), "exact": _EXACT[exact or "auto"], "engine": engine or "local",
+               "precision": precision or 0.02}  # fmt: skip
         return _file(data, schema, reference, window, report or [], how, json)
     file_only = {"--schema": schema, "--reference": reference, "--window": window, "--metrics": metrics,
-                 "--exact": exact, "--engine": engine, "--report": report}  # fmt: skip
+                 "--exact": exact, "--engine": engine, "--precision": precision, "--report": report}  # fmt: skip
     for name, value in file_only.items():
         if value:
             raise ConfigError(
@@ -90,6 +95,7 @@ def _file(
     alerts = [dict(one) for one in measured.alerts]
     if json:
         output.as_json({"metrics": measured.metrics.to_pylist(), "alerts": alerts, "notes": list(measured.notes),
+                        "choices": measured.choices.to_pylist(),
                         "reports": [str(path) for path in reports]})  # fmt: skip
     else:
         _show(measured, alerts, reports)
@@ -116,6 +122,13 @@ def _window(text: str | None) -> str | int | None:
     return int(text) if text.isdecimal() else text
 
 
+def _foremost(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each window chosen, the leading metrics and the last one; reports and --json have them all."""
+    windows = [one for one in choices if one["what"] == "window"]
+    metrics = [one for one in choices if one["what"] == "metric"]
+    return [*windows, *metrics[:FOREMOST], *metrics[FOREMOST:][-1:]]
+
+
 def _write(measured: Measured, path: Path) -> None:
     write = {".html": measured.to_html, ".pdf": measured.to_pdf, ".csv": measured.to_csv}[path.suffix.lower()]
     try:
@@ -130,6 +143,8 @@ def _write(measured: Measured, path: Path) -> None:
 def _show(measured: Measured, alerts: list[dict[str, Any]], reports: list[Path]) -> None:
     for note in measured.notes:
         output.hint(note)
+    for choice in _foremost(measured.choices.to_pylist()):
+        output.hint(f"{choice['what']} {choice['name']}: {choice['why']}")
     for one in alerts:
         output.tell(alert_line(one))
     output.tell(f"{len(measured.metrics)} values, {len(alerts)} alerts")

@@ -36,6 +36,11 @@ class Measured(Protocol):
         """What was guessed, skipped or counted on the way."""
         ...
 
+    @property
+    def choices(self) -> pa.Table:
+        """What was chosen automatically: time, what, name, rank, why."""
+        ...
+
     def to_html(self, path: str | Path) -> None:
         """Write one HTML file."""
         ...
@@ -87,7 +92,8 @@ class Services(Protocol):
 
     def monitor_files(
         self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None,
-        metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local", progress: Progress,
+        metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local",
+        precision: float = 0.02, progress: Progress,
     ) -> Measured:  # fmt: skip
         """Measure a path or glob without a server or a store; without a schema it is guessed."""
         ...

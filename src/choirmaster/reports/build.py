@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from choirmaster.reports import closer, moved, sections
+from choirmaster.reports.chosen import choices
 from choirmaster.reports.facts import NOTHING_CLOSER, Closer, Facts, Queries, from_queries, from_values
 from choirmaster.reports.model import Content
 from choirmaster.reports.words import metric_title, moment, number
@@ -74,7 +75,7 @@ def content_from_values(
         Keys rule, state, severity, series, feature, metric, value, bound, since, text; missing ones are fine.
     schema_summary : mapping
         What is known of the task: any of the keys of ``Queries.ensemble`` (task, members, headline, cutoff, positive,
-        features, reference, fusion).
+        features, reference, fusion, choices).
     look : Closer
         Calibration, weakest segments, gaps between groups and versions, where they are known.
     """
@@ -102,6 +103,7 @@ def build(
         sections.alerts(facts),
         sections.data_quality(facts),
         sections.running(facts),
+        choices(facts),
         sections.methods(facts, headline, TOLD),
         sections.identity(facts, versions, configuration),
     )

@@ -7,10 +7,13 @@ from choirmaster.plan import LABELLED, Plan, plan_for
 from choirmaster.ports import Store
 from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
+from choirmaster.states.reference import Reference
 from choirmaster.times import Window
 from choirmaster.watch.before import Before, neighbours, rows_of
-from choirmaster.watch.evaluate import Metrics, Subject, ValueRows, evaluate_states, metrics_for
+from choirmaster.watch.chosen import measured
+from choirmaster.watch.evaluate import Metrics, Subject, ValueRows, evaluate_states
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.versions import DIFFERENCE
 from choirmaster.watch.watched import Watched
 
@@ -30,7 +33,7 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
         Only labels changed: what they have no part in stays, under the new revision.
     """
     settings = watched.settings
-    metrics = _metrics(watched, labels=labels)
+    metrics: dict[str, tuple[Metrics, Metrics]] = {}  # by reference: of all rows, and of segments
     rows, before, asked = ValueRows(), Before(), set(due)
     earlier, later = neighbours(due, watched.evaluated.keys() | asked)
     packs = store.packs(settings.name, sorted(asked | earlier | (set() if labels else set(later.values()))))
@@ -48,7 +51,9 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
             if known != rows_of(states) and one.window in later:
                 asked.add(later[one.window])  # rows came late: the next window was compared with fewer of them
         subject = Subject(settings.name, one.window, one.segment, one.revision)
-        evaluate_states(rows, subject, states, plan, reference, metrics, previous)
+        if reference.id not in metrics:
+            metrics[reference.id] = _metrics(settings, reference, labels=labels)
+        evaluate_states(rows, subject, states, plan, reference, metrics[reference.id][bool(one.segment)], previous)
     table = rows.table()
     among = {window: watched.revisions[window] for window in asked} if labels else {}
     store.put_values(settings.name, sorted(asked), table, among=among, metrics=OF_LABELS)
@@ -60,10 +65,13 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
     return int(table.num_rows)
 
 
-def _metrics(watched: Watched, *, labels: bool) -> Metrics:
-    settings = watched.settings
-    found = metrics_for(settings.layout.task, settings.metrics, settings.ruled)
-    return {kind: some for kind, some in found.items() if kind in LABELLED} if labels else found
+def _metrics(settings: MonitorSettings, reference: Reference, *, labels: bool) -> tuple[Metrics, Metrics]:
+    whole, few = measured(settings, reference)
+    return (_of_labels(whole), _of_labels(few)) if labels else (whole, few)
+
+
+def _of_labels(metrics: Metrics) -> Metrics:
+    return {kind: some for kind, some in metrics.items() if kind in LABELLED}
 
 
 def _plan(plan: Plan, *, labels: bool) -> Plan:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from choirmaster.catalogue.ranking import headline
 from choirmaster.errors import NotFound
 from choirmaster.layout import Task
 from choirmaster.metrics import BY_NAME
@@ -19,12 +20,14 @@ from choirmaster.states.reference import Reference
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
+from choirmaster.watch.chosen import choices_of
 from choirmaster.watch.history import History, history_of, listing
 from choirmaster.watch.judge import baselines
 from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
 from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.spans import Spans
+from choirmaster.watch.unstored import stored, unstored
 
 HEADLINES = {
     Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
@@ -73,7 +76,8 @@ class Queries(SliceQueries):
             "cutoff": reference.cutoff(FUSED) if reference else None, "classes": list(layout.classes),
             "positive": layout.positive, "features": [{"name": one, "type": kind} for kind, one in kinds],
             "segments": [*layout.segments, *map(" x ".join, layout.crosses)],
-            "headline": list(HEADLINES.get(layout.task, ())),
+            "headline": list(self.headline(settings)),
+            "choices": [one._asdict() for one in choices_of(settings, reference)] if reference else [],
             "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows,
                           "made_at": made.get("made_at", "")} if reference else None,
             "members": facts.get("members", [{"name": one.name, "version": "", "role": "voter", "kind": ""}
@@ -108,7 +112,7 @@ class Queries(SliceQueries):
             return {}
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         start = parse_instant(last) - 14 * 86_400 * SECOND
-        names = tuple(HEADLINES.get(settings.layout.task, ()))
+        names = self.headline(settings)
         for row in self._tidy(ValueQuery(settings.name, start=start, metrics=names)):
             if row["value"] is not None and overall(row["target"], settings.layout.positive):
                 found[row["metric"]][row["series"]] = {**cells(row), "window_start": row["window_start"]}
@@ -147,12 +151,21 @@ class Queries(SliceQueries):
 
     def values(self, query: ValueQuery, window: str = "", as_of: int | None = None) -> pa.Table:
         """Return values of one ensemble in the order of D2: stored ones, over longer windows, or as known then."""
-        if not window and as_of is None:
-            return self.store.values(query)
         settings, history = self._known(query.ensemble), self.history(query.ensemble)
+        if not window and as_of is None:
+            if history is None or stored(settings, history.current, query):
+                return self.store.values(query)
+            return unstored(self.store, self.engine, settings, history, query)
         if history is None:
             return VALUE_SCHEMA.empty_table()
         return Spans(self.store, self.engine, settings, history).values(query, window, as_of)
+
+    def headline(self, settings: MonitorSettings) -> tuple[str, ...]:
+        """Return the metrics that lead by what the reference says; before there is one, those of the task."""
+        reference = self.reference(settings.name)
+        if reference is None:
+            return HEADLINES.get(settings.layout.task, ())
+        return headline(choices_of(settings, reference))
 
     def series(
         self, ensemble: str, metric: str, *, segment: str = "", start: Moment = None, end: Moment = None
@@ -293,7 +306,7 @@ class Queries(SliceQueries):
         if found is None or found[0] != stand:
             states = merged(packs, history, lambda one: bool(one.series))
             names = [one.name for one in history.current.layout.series]
-            headline = (*HEADLINES.get(settings.layout.task, ()), "availability")
+            headline = (*self.headline(settings), "availability")
             values = {metric: {name: read_metric(states, name, metric) for name in names} for metric in headline}
             prevalence = read_metric(states, names[-1], "prevalence")
             found = (stand, {

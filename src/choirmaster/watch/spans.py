@@ -22,6 +22,7 @@ from choirmaster.states.versions import fold
 from choirmaster.times import DAY, HOUR, MINUTE, Grain, Window, parse_grain, window_of
 from choirmaster.watch.absorb import live
 from choirmaster.watch.before import Before
+from choirmaster.watch.chosen import measured
 from choirmaster.watch.evaluate import ALL_SERIES, Subject, ValueRows, evaluate_states, metrics_for
 from choirmaster.watch.history import History, widest
 from choirmaster.watch.labelled import LABEL_SHARE
@@ -136,8 +137,8 @@ class Spans:
         keep, whole = wanted_keys(query), plan_for(found.reference, None, calls=True)
         plan = replace(whole, parts={key: part for key, part in whole.parts.items() if keep(key)})
         named = tuple(map(_whole, query.metrics))
-        names, also = (named, ()) if named else (self.settings.metrics, self.settings.ruled)
-        metrics, states = metrics_for(self.settings.layout.task, names, also), fold(found.states)
+        task, states = self.settings.layout.task, fold(found.states)
+        metrics = metrics_for(task, named) if named else measured(self.settings, found.reference)[bool(subject.segment)]
         previous = before.swap(subject.window, subject.segment, states)
         evaluate_states(rows, subject, states, plan, found.reference, metrics, previous, refuses=found.refuses)
 

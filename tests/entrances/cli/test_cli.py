@@ -26,6 +26,7 @@ class FakeMeasured:
     def __init__(self, alerts):
         self.metrics = pa.table({"metric": ["roc_auc"], "value": [0.75]})
         self.alerts, self.notes = alerts, ["2 rows skipped"]
+        self.choices = pa.table({"what": ["window"], "name": ["1d"], "why": ["1d has about 900 labelled rows"]})
 
     def to_html(self, path):
         Path(path).write_text("<html>")
@@ -139,6 +140,7 @@ def test_monitor_a_file(capsys, tmp_path, alerts):
     assert (tmp_path / "out.csv").exists()
     assert "1 values" in out
     assert "2 rows skipped" in err
+    assert "window 1d: 1d has about 900 labelled rows" in err
     assert "reading 50 %: a file" in err
     assert ("AUC fell" in out) is bool(alerts)
 

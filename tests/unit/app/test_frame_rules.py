@@ -28,7 +28,7 @@ def frame(task: str) -> dict[str, list[object]]:
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_a_single_model_is_judged_by_every_default_rule(task: str) -> None:
     schema = cm.Schema(task, label="y", prediction="p", time="t", features=["g"], numeric=["g"], segments=["g"])
-    result = cm.monitor(frame(task), schema=schema, reference="first 3d")
+    result = cm.monitor(frame(task), schema=schema, reference="first 3d", window="1d")
     assert {"labels_below_expected", "fused_score_drift"} <= {one["rule"] for one in result.alerts}
     shares = [one for one in result.table.to_pylist() if one["metric"] == "label_share" and not one["segment"]]
     assert [one["value"] for one in shares] == [1.0] + [0.0] * 8

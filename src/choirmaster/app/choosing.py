@@ -1,0 +1,173 @@
+"""Automatic choice for frames and files: looks at the reference, or at the first 14 days, and then only back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from choirmaster.catalogue.facts import WINDOW, Choice
+from choirmaster.catalogue.following import LOOKS_BACK, Follower, choose_base
+from choirmaster.catalogue.lengths import DEFAULT_PRECISION, Leading
+from choirmaster.engines import columns as col
+from choirmaster.engines.local import Scan, Slot, states_of
+from choirmaster.engines.sparse import Sparse, restore, squeeze
+from choirmaster.errors import SchemaError
+from choirmaster.plan import Plan
+from choirmaster.states.base import Floats
+from choirmaster.states.keys import StateKey
+from choirmaster.states.pack import States, merge_states
+from choirmaster.states.reference import Reference
+from choirmaster.times import DAY, HOUR, Grain, Window, parse_grain
+from choirmaster.watch.chosen import Counted, chosen_metrics, leading_of
+from choirmaster.watch.labelled import counted
+
+AT_MOST = 100_000  # rows that speak for a choice where there is no reference
+LATEST = LOOKS_BACK * 24
+Row = tuple[int | None, Choice]  # from which instant it holds
+
+
+@dataclass
+class Automatic:
+    """What is chosen while some rows are measured.
+
+    Attributes
+    ----------
+    length : bool
+        Whether windows are chosen as well.
+    precision : float
+    metrics : tuple of Choice
+    follower : Follower or None
+        Says which windows are looked at together; None where the length is given.
+    rows : list
+        What was chosen, and from when on it holds.
+    over : dict
+        Start of each counted window to the start of the one it was looked at in.
+    """
+
+    length: bool = False
+    precision: float = DEFAULT_PRECISION
+    metrics: tuple[Choice, ...] = ()
+    follower: Follower | None = None
+    rows: list[Row] = field(default_factory=list)
+    over: dict[int, int] = field(default_factory=dict)
+
+    def look(self, kept: pa.Table | None, reference: Reference, grain: Grain | int | None) -> Grain | int | None:
+        """Choose by the reference's rows, or by the first of those to be measured; returns the length to count by."""
+        first = None if kept is None or reference.comparable else first_rows(kept)
+        states: Counted = reference.states if first is None else _counted(first, reference)
+        self.metrics = chosen_metrics(reference.layout, states)
+        if not self.length or not isinstance(grain, Grain):
+            return grain
+        leading = leading_of(reference.layout, states, self.metrics)
+        hours = labelled_hours(first if first is not None else kept)
+        base = parse_grain("1h" if self._base(leading, hours) == "1h" else "1d", zone=grain.zone)
+        self.follower = Follower(leading, base, [float(one) for one in hours], precision=self.precision)
+        return base
+
+    def _base(self, leading: Leading, hours: Floats) -> str:
+        return choose_base(leading, [float(one) for one in hours], self.precision).name
+
+    def slots(self, found: Scan, plan: Plan) -> Iterator[tuple[Window, str, States]]:
+        """Yield window, segment and states; windows that are looked at together as one."""
+        begun: int | None = None
+        for window, segment, states in self._joined(found, plan):
+            begun = window.start if begun is None else begun
+            yield window, segment, states
+        timed = begun if isinstance(plan.grain, Grain) else None
+        if self.length and not isinstance(plan.grain, Grain):
+            why = "all rows in one window, because there is no time column"
+            self.rows.insert(0, (None, Choice(WINDOW, "all", 1, why)))
+        self.rows += [(timed, one) for one in self.metrics]
+
+    def _joined(self, found: Scan, plan: Plan) -> Iterator[tuple[Window, str, States]]:
+        if self.follower is None:
+            for window, segment in found.slots():
+                yield window, segment, found.take(plan, (window, segment))
+            return
+        series = plan.layout.series[-1].name
+        held: dict[str, list[dict[StateKey, Sparse]]] = {}
+        now: Window | None = None
+        for window, slots in groupby(found.slots(), key=_window):
+            together = {segment: found.take(plan, (window, segment)) for _, segment in slots}
+            step = self.follower.step(window, counted(together.get("", {}), series)[1])
+            if step.choice is not None:
+                self.rows.append((step.window.start, step.choice))
+            self.over[window.start] = step.window.start
+            if now is not None and step.window != now:
+                yield from _sums(now, held, plan)
+            now = step.window
+            for segment, states in together.items():
+                held.setdefault(segment, []).append(squeeze(states))
+        if now is not None:
+            yield from _sums(now, held, plan)
+
+
+def automatic(window: str | int | None, precision: float) -> Automatic:
+    """Return what chooses, with its precision checked."""
+    if not 0.0 < precision < 1.0:
+        raise SchemaError("a precision is a half-width, or a share of the value", where="precision",
+                          expected="a number between 0 and 1", got=f"{precision:g}")  # fmt: skip
+    return Automatic(window == "auto", precision)
+
+
+def _window(slot: Slot) -> Window:
+    return slot[0]
+
+
+def _sums(
+    window: Window, held: dict[str, list[dict[StateKey, Sparse]]], plan: Plan
+) -> Iterator[tuple[Window, str, States]]:
+    for segment in sorted(held):
+        out: States = {}
+        for one in held[segment]:
+            out = merge_states(out, restore(one, plan.parts))
+        yield window, segment, out
+    held.clear()
+
+
+def _counted(rows: pa.Table, reference: Reference) -> Counted:
+    """Count the leading series of the first rows."""
+    series = reference.layout.series[-1].name
+    parts = {key: part for key, part in reference.parts.items() if key.series == series}
+    return states_of(rows, Plan(reference.layout, parts, None))
+
+
+def first_rows(table: pa.Table) -> pa.Table:
+    """Return the rows of the first 14 days, or all where there is no time."""
+    if "time" not in table.schema.names:
+        return table.slice(0, AT_MOST)
+    times = _times(table)
+    known = times > np.iinfo(np.int64).min
+    if not known.any():
+        return table.slice(0, AT_MOST)
+    early = known & (times < times[known].min() + LOOKS_BACK * DAY)
+    return table.filter(pa.array(early)).slice(0, AT_MOST)
+
+
+def labelled_hours(table: pa.Table | None) -> Floats:
+    """Return how many labelled rows each of the latest hours had; empty where there is no time or no label."""
+    if table is None or not {"time", "label"} <= set(table.schema.names):
+        return np.empty(0)
+    times = _times(table)
+    usable = (times > np.iinfo(np.int64).min) & _labelled(table["label"])
+    if not usable.any():
+        return np.empty(0)
+    hours = times[usable] // HOUR
+    return np.bincount(hours - hours.min()).astype(np.float64)[-LATEST:]
+
+
+def _labelled(labels: Any) -> Any:
+    known = pc.is_valid(labels)
+    if labels.type in (pa.float64(), pa.float32()):
+        known = pc.and_kleene(known, pc.is_finite(labels))
+    return pc.fill_null(known, False).combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def _times(table: pa.Table) -> Any:
+    return np.concatenate([col.micros(one) for one in table.select(["time"]).to_batches()] or [np.empty(0, np.int64)])
