@@ -25,8 +25,10 @@ import pytest
 
 import choirmaster as cm
 from choirmaster.errors import ChoirmasterError
+from choirmaster.metrics import METRICS
 from tests.entrances.nasty import START, N, clean, in_form
 
+USUAL = [one.name for one in METRICS if one.usual]
 SCHEMA: dict[str, Any] = {"task": "binary", "label": "y", "members": ["p", "q"], "fusion": "mean", "time": "ts",
                           "id": "id", "positive": "1"}  # fmt: skip
 FORMS = ("columns", "polars", "parquet", "csv", "jsonl")
@@ -394,7 +396,7 @@ def rows_of(result: cm.Result, touched: frozenset[str]) -> dict[Row, Row]:
 @cache
 def usual() -> cm.Result:
     """Return what the clean rows give."""
-    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean())
+    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean(), metrics=USUAL)
 
 
 def found_of(result: cm.Result) -> Found:
@@ -419,7 +421,7 @@ def measured(case: Case, form: str, folder: Any) -> cm.Result:
         past = frame_of(case.change)
     elif past is not None and not isinstance(past, str):
         past = frame_of(past)
-    return cm.monitor(rows, schema=cm.Schema(**SCHEMA | case.schema), window=case.window, reference=past)
+    return cm.monitor(rows, schema=cm.Schema(**SCHEMA | case.schema), window=case.window, reference=past, metrics=USUAL)
 
 
 CASES = [pytest.param(case, form, id=f"{name} ({form})") for name, case in EVERY.items() for form in case.forms]

@@ -18,12 +18,14 @@ TOGETHER = ("errors/1", "agreement/1", "spread/1")
 def describe(name: str) -> Mapping[str, Any]:
     """Return one declaration, or the names there are for ''."""
     known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in METRICS}  # type: ignore[misc]  # default binds the loop's value
-    known |= {one.name: (lambda one=one: _rule(one)) for one in fusion.RULES}  # type: ignore[misc]  # the same
+    rules = {one.name: one for one in fusion.RULES}
+    known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # the same
     if not name:
         return {"names": sorted(known)}
     if name not in known:
         raise unknown("name", name, known)
-    return known[name]()
+    found = known[name]()
+    return found if name not in rules or found["kind"] == "fusion rule" else found | {"fusion_rule": _rule(rules[name])}
 
 
 def _metric(one: Metric) -> dict[str, Any]:

@@ -163,6 +163,12 @@ def test_values_and_questions_of_a_measured_store(tmp_path) -> None:
     one = queries.ensembles()[0]
     assert one["predictions"] == 200
     assert one["labelled_share"] == 0.75
+    chosen = queries.ensemble("e")["choices"]
+    assert chosen[0]["rank"] == 1 and all(one["why"] for one in chosen)
+    assert "mcc" not in {one["name"] for one in chosen}  # not stored, so read off the states when it is asked for
+    on_demand = queries.metrics(ensemble="e", metric=("mcc", "roc_auc"))
+    starts = [{row["window_start"] for row in on_demand if row["metric"] == name} for name in ("mcc", "roc_auc")]
+    assert starts[0] == starts[1] != set()
     rows = queries.metrics(ensemble="e", metric="roc_auc")
     assert {row["series"] for row in rows} == {"a", "b", "fused"}
     assert all(row["n"] <= 150 for row in rows)

@@ -18,7 +18,8 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.pack import unpack
 from choirmaster.times import DAY, HOUR, Grain, Window, isoformat, to_micros
 from choirmaster.watch.before import Before
-from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states, metrics_for
+from choirmaster.watch.chosen import measured
+from choirmaster.watch.evaluate import Subject, ValueRows, evaluate_states
 from choirmaster.watch.history import history_of
 from choirmaster.watch.queries import Queries
 from choirmaster.watch.rollup import Sum
@@ -51,7 +52,7 @@ def scanned(site, grain: Grain | None):
     states = LocalEngine().states(table, history.current, grain, calls=True)
     out, plan, before = ValueRows(), plan_for(history.current, grain, calls=True), Before()
     for (window, segment), found in sorted(states.items(), key=lambda pair: pair[0]):
-        metrics = metrics_for(LAYOUT.task)
+        metrics = measured(site.settings, history.current)[bool(segment)]
         earlier = before.swap(window, segment, found)
         evaluate_states(out, Subject("e", window, segment), found, plan, history.current, metrics, earlier)
     return states, out.table()
