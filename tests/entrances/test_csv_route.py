@@ -24,7 +24,7 @@ from choirmaster.reports.words import number
 ROWS = 10_000
 FIRST = ["init", "--from", "flights export.csv"]
 SECOND = ["monitor", "flights export.csv", "--schema", "schema.yaml"]
-THIRD = [*SECOND, "--reference", "first 30%", "--report", "out.html"]
+THIRD = [*SECOND, "--reference", "first 30%", "--window", "1d", "--report", "out.html"]
 
 
 def unprepared(path: Path, rows: int = ROWS) -> None:

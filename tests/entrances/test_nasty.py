@@ -118,6 +118,7 @@ NAMES = {MISSING: 0.0, PSI: 0.0, UNSEEN: 0.0}
 NO_NUMBER = {MISSING: 1.0, MEAN: "no_rows", PSI: "no_reference", OUTSIDE: "no_reference"}
 P, Q = frozenset({"p", "fused", "all"}), frozenset({"q", "fused", "all"})
 MEMBERS = frozenset({"p", "q", "fused", "all"})
+ARRIVAL = frozenset({"odd", "all"})  # how rows arrived is told of all of them
 HOUR = dt.timedelta(hours=1)
 
 FEATURES: dict[str, Case] = {
@@ -259,8 +260,8 @@ ROLES: dict[str, Case] = {
     "labels infinite": Case({"y": fill(math.inf, 0.0, 1.0)}, error="$.classes: got 0, 1, inf"),
     "labels in lists": Case({"y": fill([0], [2])}, error="$.classes: got 1, [0], [2]"),
     "labels of other names before": Case({}, reference={"y": fill("a", "b")}, error="$.classes: got 0, 1, a, b"),
-    "an id for all": Case({"id": fill("a")}, forms=FORMS),
-    "ids null": Case({"id": pa.nulls(N)}),
+    "an id for all": Case({"id": fill("a")}, forms=FORMS, touched=ARRIVAL),
+    "ids null": Case({"id": pa.nulls(N)}, touched=ARRIVAL),
     "ids in lists": Case({"id": fill([1], [2])}, window=50, touched=None),
     "ids in bytes": Case({"id": fill(b"\xff")}, window=50, touched=None),
     "ids in broken numbers": Case({"id": fill(1.5, math.nan)}, window=50, touched=None),
@@ -309,7 +310,7 @@ def times(column: Any, seen: int = N, **more: Any) -> Case:
 
 
 TIMES: dict[str, Case] = {
-    "unsorted": Case(lambda columns: columns | {"ts": columns["ts"][::-1]}, forms=FORMS, window=None),
+    "unsorted": Case(lambda columns: columns | {"ts": columns["ts"][::-1]}, forms=FORMS, touched=ARRIVAL),
     "all the same": times(fill(START), forms=FORMS),
     "null": times(fill(None, START), N // 2, note="60 rows have no readable time", forms=FORMS),
     "all null": times(pa.nulls(N, pa.timestamp("us")), 0, note="120 rows have no readable time"),

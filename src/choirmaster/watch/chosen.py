@@ -21,6 +21,14 @@ from choirmaster.watch.settings import MonitorSettings
 
 Counted = Mapping[StateKey, State]
 
+HEADLINES = {
+    Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
+    Task.MULTICLASS: ("f1", "log_loss", "accuracy", "brier", "label_share"),
+    Task.REGRESSION: ("mae", "rmse", "bias", "r2", "label_share"),
+    Task.MULTILABEL: ("f1", "subset_accuracy", "hamming_loss", "roc_auc", "log_loss", "label_share"),
+    Task.QUANTILE: ("wis", "pinball", "interval_coverage", "crossing_rate", "label_share"),
+}
+
 
 def facts_of(layout: Layout, states: Counted, *, label_delay: int | None = None, hours: float | None = None) -> Facts:
     """Return the facts that speak for one choice or another.

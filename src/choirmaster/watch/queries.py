@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from choirmaster.catalogue.ranking import headline
 from choirmaster.errors import NotFound
-from choirmaster.layout import Task
 from choirmaster.metrics import BY_NAME
 from choirmaster.ports import Measures, StatePack, Store, ValueQuery
 from choirmaster.records import VALUE_SCHEMA
@@ -20,7 +19,7 @@ from choirmaster.states.reference import Reference
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
-from choirmaster.watch.chosen import choices_of
+from choirmaster.watch.chosen import HEADLINES, choices_of
 from choirmaster.watch.history import History, history_of, listing
 from choirmaster.watch.judge import baselines
 from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
@@ -28,14 +27,6 @@ from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.spans import Spans
 from choirmaster.watch.unstored import stored, unstored
-
-HEADLINES = {
-    Task.BINARY: ("roc_auc", "log_loss", "f1", "recall", "precision", "brier", "accuracy", "label_share"),
-    Task.MULTICLASS: ("f1", "log_loss", "accuracy", "brier", "label_share"),
-    Task.REGRESSION: ("mae", "rmse", "bias", "r2", "label_share"),
-    Task.MULTILABEL: ("f1", "subset_accuracy", "hamming_loss", "roc_auc", "log_loss", "label_share"),
-    Task.QUANTILE: ("wis", "pinball", "interval_coverage", "crossing_rate", "label_share"),
-}
 
 
 class Queries(SliceQueries):
