@@ -20,6 +20,7 @@ from tests.laws.shard_cases import SCHEMAS, TASKS, counted, cut, digest_here, di
 pytestmark = pytest.mark.timeout(400)  # a busy machine: thousands of small states are written and read
 ROWS = 100_000
 SHARDS = (1, 7, 64)
+QUICK = {("binary", "threads"), ("binary", "processes"), ("regression", "threads"), ("multiclass", "processes")}
 
 
 @cache
@@ -36,11 +37,19 @@ def pools() -> Iterator[dict[str, Executor]]:
         yield {"threads": threads, "processes": processes}
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
-@pytest.mark.parametrize("task", TASKS)
-def test_shards_give_the_same_hash(task: str, kind: str, pools: dict[str, Executor]) -> None:
+def in_turn() -> list[object]:
+    """Each task, each number of shards and both kinds of workers; the long run takes them all with each other."""
+    every = [(task, kind) for task in TASKS for kind in ("threads", "processes")]
+    some = [
+        pytest.param(task, kind, SHARDS if task == "binary" else (7,)) for task, kind in every if (task, kind) in QUICK
+    ]
+    return some + [pytest.param(task, kind, SHARDS, marks=pytest.mark.soak) for task, kind in every if task != "binary"]
+
+
+@pytest.mark.parametrize(("task", "kind", "numbers"), in_turn())
+def test_shards_give_the_same_hash(task: str, kind: str, numbers: tuple[int, ...], pools: dict[str, Executor]) -> None:
     rows, work, expected = measured(task)
-    for shards in SHARDS:
+    for shards in numbers:
         pieces = cut(rows, work, shards, seed=shards)
         found = list(pools[kind].map(counted, [work.to_bytes()] * shards, pieces))
         partial = pa.concat_tables([pa.ipc.open_stream(one).read_all() for one in reversed(found)])
