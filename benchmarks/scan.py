@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.data import FEATURES, MEMBERS, write
 
 REPEATS = 3
+OF_PEERS = ("jensen_shannon", "ks", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -31,13 +32,14 @@ def read(path: Path) -> dict[str, Any]:
     return {"rows": rows, "seconds": time.perf_counter() - start}
 
 
-def measure(path: Path, reference: Path) -> dict[str, Any]:
-    """Measure every series and feature in daily windows through the public face."""
+def measure(path: Path, reference: Path, metrics: Sequence[str] = ()) -> dict[str, Any]:
+    """Measure every series and feature in daily windows through the public face; the usual metrics, or those named."""
     import choirmaster as cm
 
     schema = cm.Schema("binary", label="label", members=list(MEMBERS), fused="fused", time="time")
+    asked = list(metrics) or "auto"
     cm.monitor(
-        str(reference), reference=str(reference), schema=schema, window=None
+        str(reference), reference=str(reference), schema=schema, window=None, metrics=asked
     )  # compiled and imported from here on
     start = time.perf_counter()
     stages = [("", start)]
@@ -46,7 +48,8 @@ def measure(path: Path, reference: Path) -> dict[str, Any]:
         if stage != stages[-1][0]:
             stages.append((stage, time.perf_counter()))
 
-    result = cm.monitor(str(path), reference=str(reference), schema=schema, window="1d", progress=progress)
+    result = cm.monitor(str(path), reference=str(reference), schema=schema, window="1d", metrics=asked,
+                        progress=progress)  # fmt: skip
     seconds = time.perf_counter() - start
     spent = {name: round(end - begin, 3) for (name, begin), (_, end) in pairwise(stages) if name}
     return {"rows": result.rows, "seconds": seconds, "values": result.table.num_rows, "stages": spent}
@@ -96,6 +99,7 @@ def _work() -> None:
     what, path, reference = parser.parse_args().child
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "read": lambda: read(Path(path)), "measure": lambda: measure(Path(path), Path(reference)),
+        "same": lambda: measure(Path(path), Path(reference), OF_PEERS),
     }  # fmt: skip
     found = work[what]()
     found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
