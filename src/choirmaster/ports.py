@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from choirmaster.layout import Layout, SeriesSpec
+from choirmaster.overlay import Decision
 from choirmaster.records import Batch, Outcome, Part, Receipt
 from choirmaster.times import Grain, Window
 
@@ -177,7 +178,23 @@ class LabelShare:
     labelled: int
 
 
-class Store(Protocol):
+class Decisions(Protocol):
+    """The append-only table of what was decided about running ensembles; a part of every store."""
+
+    def add_decision(self, decision: Decision, audit: AuditEntry) -> bool:
+        """In one transaction: append a decision and its audit entry; False where its number is not the next one."""
+        ...
+
+    def decisions(self, ensemble: str = "") -> list[Decision]:
+        """Return the decisions about one ensemble, or all of them, in their order."""
+        ...
+
+    def last_decision(self) -> int:
+        """Return the number of the newest decision of all, 0 where there is none; asked four times a second."""
+        ...
+
+
+class Store(Decisions, Protocol):
     """Everything that lasts. One protocol for the embedded store and the database servers."""
 
     def open_ensemble(self, ensemble: str, layout: Layout) -> None:

@@ -17,9 +17,9 @@ ROOT = "choirmaster"
 FLOORS: dict[str, int] = {
     **dict.fromkeys(("errors", "values", "times", "ids", "layout", "schema", "records", "guess", "costs"), 0),
     **dict.fromkeys(("kernels", "states", "metrics", "drift", "detect", "estimate", "fusion", "weights", "alerts"), 1),
-    **dict.fromkeys(("config", "plan", "catalogue", "ports"), 2),
+    **dict.fromkeys(("config", "plan", "catalogue", "overlay", "ports"), 2),
     **dict.fromkeys(("estimators", "members", "stores", "sources", "engines", "sinks", "exporters"), 3),
-    **dict.fromkeys(("serve", "record", "join", "watch", "notify", "lifecycle"), 4),
+    **dict.fromkeys(("serve", "record", "join", "watch", "notify", "lifecycle", "operate"), 4),
     **dict.fromkeys(("cli", "http", "dashboard", "reports", "api", "client"), 5),
     **dict.fromkeys(("app", "__main__"), 6),
 }

@@ -34,7 +34,9 @@ def test_migrations_and_tables_agree(database):
         assert current(link) == HEAD
         assert compare_metadata(MigrationContext.configure(link), metadata) == []
         triggers = link.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
-    assert sorted(triggers) == ["audit_refuses_delete", "audit_refuses_update"]
+    assert sorted(triggers) == [
+        "audit_refuses_delete", "audit_refuses_update", "decisions_refuse_delete", "decisions_refuse_update",
+    ]  # fmt: skip
 
 
 def test_a_newer_store_is_refused(database):

@@ -178,6 +178,25 @@ audit = sa.Table(
     *[sa.Column(name, sa.Text, nullable=False) for name in ("who", "action", "subject", "cause", "before", "after")],
 )  # fmt: skip
 
+# What operators decided about running ensembles, each row for ever; the newest number says whether there is news.
+decisions = sa.Table(
+    "decisions", metadata,
+    sa.Column("number", _BIG, primary_key=True, autoincrement=False),
+    sa.Column("ensemble", _NAME, nullable=False),
+    sa.Column("verb", sa.String(32), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("member", _NAME, nullable=False),
+    sa.Column("role", sa.String(32)),
+    sa.Column("share", sa.Double),
+    sa.Column("weights", sa.Text, nullable=False),
+    sa.Column("until", sa.BigInteger),
+    sa.Column("takes_back", sa.BigInteger),
+    sa.Column("automatic", sa.SmallInteger, nullable=False),
+    sa.Index("decisions_by_ensemble", "ensemble", "number"),
+)  # fmt: skip
+
 leases = sa.Table(
     "leases", metadata,
     sa.Column("name", _NAME, primary_key=True),

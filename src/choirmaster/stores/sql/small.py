@@ -1,4 +1,4 @@
-"""The small tables: leases, states, references, documents, audit. The same statements for every dialect."""
+"""The small tables: leases, states, references, documents, audit, decisions. The same statements for every dialect."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from choirmaster.errors import StoreError
 from choirmaster.ports import AuditEntry, Epoch, StatePack
 from choirmaster.stores.sql import schema
 from choirmaster.stores.sql.database import Database
+from choirmaster.stores.sql.decisions import DecisionTable
 from choirmaster.times import SECOND, Window
 
 _PACK = ("segment", "reference", "revision", "payload", "updated_at")
 
 
-class SmallTables:
+class SmallTables(DecisionTable):
     """What every store keeps in the same way.
 
     Parameters
@@ -28,7 +29,8 @@ class SmallTables:
     """
 
     def __init__(self, database: Database, fault: Callable[[str], None] = lambda _: None) -> None:
-        self._database, self._fault = database, fault
+        super().__init__(database)
+        self._fault = fault
 
     # -- leases -------------------------------------------------------------------------------------------------
     def lease(self, name: str, holder: str, *, now: int, seconds: float) -> bool:
