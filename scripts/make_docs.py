@@ -153,7 +153,9 @@ def configuration() -> str:
     homes = {
         "Config": "the whole file", "Ensemble": "ensembles.*name*", "Member": "ensembles.*name*.members.*name*",
         "Features": "ensembles.*name*.features", "Fusion": "ensembles.*name*.fusion",
-        "Answer": "ensembles.*name*.answer", "Labels": "ensembles.*name*.labels",
+        "Answer": "ensembles.*name*.answer", "Breaker": "ensembles.*name*.answer.breaker",
+        "Hedge": "ensembles.*name*.answer.hedge", "Early": "ensembles.*name*.answer.early",
+        "Labels": "ensembles.*name*.labels",
         "Monitor": "ensembles.*name*.monitor", "Reference": "ensembles.*name*.monitor.reference",
         "Alerts": "ensembles.*name*.alerts", "Rule": "ensembles.*name*.alerts.rules[]", "Sink": "sinks.*name*",
         "Report": "reports[]", "Access": "access", "Token": "access.tokens[]", "Tls": "access.tls",

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.rules import Rule, Severity, bounded
 from choirmaster.app.files import beside
+from choirmaster.app.policy import breaker_settings, hedge_settings, member_settings
 from choirmaster.config import Config, Ensemble
 from choirmaster.config import Member as MemberConfig
 from choirmaster.config import Rule as RuleConfig
@@ -19,7 +20,7 @@ from choirmaster.errors import ConfigError, MemberError, unknown
 from choirmaster.layout import Layout, Output, SeriesSpec, Task, split_segments
 from choirmaster.ports import Member
 from choirmaster.schema import class_text
-from choirmaster.serve.settings import EnsembleSettings, Fallback, MemberSettings, Weights
+from choirmaster.serve.settings import EnsembleSettings, Fallback, Weights
 from choirmaster.times import SECOND, parse_duration, parse_grain
 from choirmaster.values import FUSED
 from choirmaster.watch.service import NO_DATA
@@ -81,14 +82,11 @@ def _classes(config: MemberConfig) -> tuple[str, ...] | None:
 
 def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | None) -> EnsembleSettings:
     """Return how an ensemble answers."""
-    members = {
-        member: MemberSettings(None if one.timeout is None else one.timeout / SECOND, one.concurrency)
-        for member, one in config.members.items()
-    }
     weights = Weights("configured" if config.fusion.weights else "equal", dict(config.fusion.weights))
     return EnsembleSettings(
-        name, layout, members, config.fusion.rule, weights, config.answer.deadline / SECOND, config.answer.quorum,
-        _fallback(config), cutoff, config.answer.record, config.answer.max_rows,
+        name, layout, {member: member_settings(one) for member, one in config.members.items()}, config.fusion.rule,
+        weights, config.answer.deadline / SECOND, config.answer.quorum, _fallback(config), cutoff, config.answer.record,
+        config.answer.max_rows, breaker_settings(config.answer.breaker), hedge_settings(config.answer.hedge),
     )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ from choirmaster.ports import Member
 from choirmaster.record.drainer import Drainer
 from choirmaster.record.queue import AsyncRecorder, DurableRecorder
 from choirmaster.record.service import IngestService
-from choirmaster.serve.runner import EnsembleRunner, Telemetry
+from choirmaster.serve.runner import EnsembleRunner
+from choirmaster.serve.telemetry import Telemetry
 from choirmaster.sinks import build as build_sink
 from choirmaster.states.reference import from_bytes
 from choirmaster.stores.journal import Journal, open_free

@@ -47,7 +47,7 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     site = Installation(path, overrides=overrides)
-    telemetry = site.telemetry = PrometheusTelemetry(backlog=site.backlog, dropped=site.dropped)
+    telemetry = site.telemetry = PrometheusTelemetry(backlog=site.backlog, dropped=site.dropped, ensembles=site.runners)
     settings = access_settings(site.config.access)
     settings.check()
     listener = bind(settings)

@@ -25,10 +25,10 @@ def _ensemble(one: Ensemble, path: str) -> Iterator[ConfigError]:
         where = f"{path}.members.{name}"
         if member.url is not None:
             yield _not_yet("a remote member", f"{where}.url", "use file or callable")
-        if member.role == "shadow":
-            yield _not_yet("a shadow member", f"{where}.role", "leave the role out, or the member")
         if member.trusted:
             yield _not_yet("a file that can run code", f"{where}.trusted", "save it as ONNX or skops")
+    if one.answer.early is not None:
+        yield _not_yet("an early answer", f"{path}.answer.early", "leave it out: every answer waits for all voters")
     if one.labels.absent_means is not None:
         yield _not_yet("a meaning of absent labels", f"{path}.labels.absent_means", "they are counted as absent")
     first = one.monitor.reference.first if one.monitor.reference else None

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
-from choirmaster.config.model import Access, Config, Ensemble, Member, Monitor, Sink
+from choirmaster.config.model import Access, Answer, Config, Ensemble, Member, Monitor, Sink
 from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ChoirmasterError, ConfigError, unknown
 from choirmaster.ids import check_name
@@ -87,6 +87,11 @@ def _member(one: Member, path: str, place: Place) -> Iterator[ChoirmasterError]:
         yield ConfigError("timeout out of range", where=place(f"{path}.timeout"), expected="above 0")
     if one.concurrency < 1:
         yield ConfigError("concurrency out of range", where=place(f"{path}.concurrency"), expected="at least 1")
+    if (one.share is None) == (one.role == "canary"):
+        yield ConfigError("a canary needs a share, and nobody else has one", where=place(f"{path}.share"),
+                          got=f"role {one.role}")  # fmt: skip
+    if one.share is not None and not 0 <= one.share <= 1:
+        yield ConfigError("share out of range", where=place(f"{path}.share"), expected="0 to 1", got=str(one.share))
 
 
 def _classes(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError]:
@@ -116,10 +121,10 @@ def _classes(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterErro
 
 
 def _answer(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError]:
-    answer, asked = one.answer, [name for name, member in one.members.items() if member.role == "member"]
-    if asked and not 1 <= answer.quorum <= len(asked):
-        yield ConfigError("quorum out of range", where=place(f"{path}.answer.quorum"), expected=f"1 to {len(asked)}",
-                          got=str(answer.quorum))  # fmt: skip
+    answer, asked = one.answer, [name for name, member in one.members.items() if member.role == "voter"]
+    if one.members and not 1 <= answer.quorum <= len(asked):
+        yield ConfigError("quorum out of range", where=place(f"{path}.answer.quorum"), got=str(answer.quorum),
+                          expected=f"1 to {len(asked)}, the members whose role is voter")  # fmt: skip
     if not 0 < answer.deadline <= HOUR:
         yield ConfigError("deadline out of range", where=place(f"{path}.answer.deadline"),
                           expected="above 0, at most 1h", got=str(answer.deadline))  # fmt: skip
@@ -130,6 +135,7 @@ def _answer(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError
         yield ConfigError("the probabilities of a fallback must sum to 1", where=where, got=str(answer.fallback))
     if not 1 <= answer.max_rows <= 10_000_000:
         yield ConfigError("max_rows out of range", where=place(f"{path}.answer.max_rows"), expected="1 to 10000000")
+    yield from _policy(answer, f"{path}.answer", place)
     if not 0 <= one.labels.expected_share <= 1:
         where = place(f"{path}.labels.expected_share")
         yield ConfigError("share out of range", where=where, expected="0 to 1", got=str(one.labels.expected_share))
@@ -137,6 +143,33 @@ def _answer(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError
     if absent is not None and absent < one.labels.expected:
         yield ConfigError("labels are absent before they are expected", where=place(f"{path}.labels.absent_after"),
                           expected=f"at least {one.labels.expected}", got=str(absent))  # fmt: skip
+
+
+def _policy(answer: Answer, path: str, place: Place) -> Iterator[ChoirmasterError]:
+    breaker, hedge, early = answer.breaker, answer.hedge, answer.early
+    bounds: list[tuple[str, bool, str, float | None]] = [
+        ("breaker.failures", breaker.failures >= 1, "at least 1", breaker.failures),
+        ("breaker.window", breaker.window >= 1, "at least 1", breaker.window),
+        ("breaker.share", 0 < breaker.share <= 1, "above 0, at most 1", breaker.share),
+        ("breaker.probes", breaker.probes >= 1, "at least 1", breaker.probes),
+        ("breaker.rest", 0 < breaker.rest <= breaker.longest, "above 0, at most the longest", breaker.rest),
+    ]
+    if hedge is not None:
+        bounds += [
+            ("hedge.after", hedge.after is None or hedge.after > 0, "above 0", hedge.after),
+            ("hedge.quantile", 0 < hedge.quantile < 1, "between 0 and 1", hedge.quantile),
+            ("hedge.budget", 0 < hedge.budget <= 1, "above 0, at most 1", hedge.budget),
+        ]
+    if early is not None:
+        least, greatest = early.least, early.greatest
+        limits = (least is None) == (greatest is None) and (least is None or greatest is None or least < greatest)
+        bounds += [
+            ("early.tolerance", early.tolerance is None or early.tolerance >= 0, "at least 0", early.tolerance),
+            ("early.least", limits, "both least and greatest, in this order, or none", least),
+        ]
+    for name, good, expected, got in bounds:
+        if not good:
+            yield ConfigError("out of range", where=place(f"{path}.{name}"), expected=expected, got=str(got))
 
 
 def _monitor(one: Monitor, path: str, place: Place) -> Iterator[ChoirmasterError]:

@@ -181,16 +181,13 @@ def _timeout(envelope: Mapping[str, Any]) -> float | None:
 
 def row_answers(answer: Answer) -> list[RowAnswer]:
     """Return one line per row, each with who was present in that very row."""
-    everybody = [call.name for call in answer.calls]
-    whole = not answer.degraded
+    same = (list(answer.present), dict[str, str](), False) if answer.whole else None
     said = predictions(answer)
     shares: Sequence[Any] = answer.output.tolist()
     out = []
     for row, identity in enumerate(answer.ids):
-        missing = {} if whole else {one.name: str(one.status_of(row)) for one in answer.calls if not one.usable[row]}
+        present, missing, degraded = same or answer.row(row)
         proba = dict(zip(answer.classes, shares[row], strict=True)) if answer.classes and answer.answered[row] else None
-        present = everybody if not missing else [one for one in everybody if one not in missing]
-        degraded = bool(missing) or bool(answer.fallback[row])
         out.append(RowAnswer(identity, said[row], proba, present, missing, degraded, answer.recorded))
     return out
 

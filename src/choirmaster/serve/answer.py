@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from choirmaster.layout import Status
 from choirmaster.serve.outputs import Floats, Mask
+from choirmaster.serve.roles import Role
 
 FALLBACK_VERSION = "fallback:"
+NOT_AWAITED = "not_awaited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,15 @@ class MemberCall:
         NaN where not usable.
     latency_us : int or None
         From asking to the answer; up to the cut for a late one; None when the member was not called.
+    reasons : dict or None
+        Rows of an answer that were not usable, by reason.
+    role : Role
+        What the member did in this request.
+    chosen : (n_samples,) bool or None
+        Rows it was asked for; None is all.
+    why : str
+        One word where it was not called or not waited for: ``breaker_open``, ``hung``, ``busy``, ``closing``,
+        ``not_awaited``, ``not_asked``.
     """
 
     name: str
@@ -38,9 +49,26 @@ class MemberCall:
     latency_us: int | None = None
     reasons: Mapping[str, int] | None = None
     detail: str = ""
+    role: Role = Role.VOTER
+    chosen: Mask | None = None
+    why: str = ""
+
+    @property
+    def due(self) -> Mask:
+        """Rows in which the member has a say."""
+        if self.role in (Role.SHADOW, Role.OFF):
+            return np.zeros_like(self.usable)
+        return np.ones_like(self.usable) if self.chosen is None else self.chosen
+
+    @property
+    def lacking(self) -> Mask:
+        """Rows in which the member has a say and gave no usable answer."""
+        return self.due & ~self.usable
 
     def status_of(self, row: int) -> Status:
         """Return the status in one row: an unusable row of an answer that came is ``invalid``."""
+        if self.chosen is not None and not self.chosen[row]:
+            return Status.ABSENT
         if self.status is Status.OK and not self.usable[row]:
             return Status.INVALID
         return self.status
@@ -67,6 +95,8 @@ class Answer:
     weight_version : str
     recorded : str
         ``queued``, ``durable``, ``dropped`` or ``off``.
+    early : bool
+        Whether it was given before all members were in, because they could not change it any more.
     """
 
     ensemble: str
@@ -80,6 +110,7 @@ class Answer:
     calls: tuple[MemberCall, ...]
     fallback: Mask
     recorded: str = "off"
+    early: bool = False
 
     @property
     def rows(self) -> int:
@@ -88,18 +119,37 @@ class Answer:
 
     @property
     def present(self) -> tuple[str, ...]:
-        """Members whose answer was usable in every row."""
-        return tuple(call.name for call in self.calls if bool(call.usable.all()))
+        """Members whose answer was usable in every row in which they have a say."""
+        return tuple(call.name for call in self.calls if self._speaks(call) and not call.lacking.any())
 
     @property
     def missing(self) -> dict[str, str]:
-        """Members not usable in every row, and why."""
-        return {call.name: str(_why(call)) for call in self.calls if not call.usable.all()}
+        """Members with a say that were not usable in every row of it, and why."""
+        return {call.name: _why(call, int(call.lacking.argmax())) for call in self.calls if call.lacking.any()}
 
     @property
     def degraded(self) -> bool:
-        """Whether any row lacks a member."""
-        return any(not call.usable.all() for call in self.calls) or bool(self.fallback.any())
+        """Whether any row lacks a member that could have changed it."""
+        return bool(self.fallback.any()) or any(call.lacking.any() and not self._needless(call) for call in self.calls)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row was answered by the same members, and by all that have a say."""
+        return not self.fallback.any() and all(call.chosen is None and not call.lacking.any() for call in self.calls)
+
+    def row(self, row: int) -> tuple[list[str], dict[str, str], bool]:
+        """Return who was present in a row, who was missing and why, and whether the row is degraded."""
+        due = [call for call in self.calls if call.due[row]]
+        lacking = [call for call in due if not call.usable[row]]
+        degraded = bool(self.fallback[row]) or any(not self._needless(call) for call in lacking)
+        present = [call.name for call in due if call.usable[row]]
+        return present, {call.name: _why(call, row) for call in lacking}, degraded
+
+    def _speaks(self, call: MemberCall) -> bool:
+        return bool(call.due.any()) or (not self.rows and call.role is Role.VOTER)
+
+    def _needless(self, call: MemberCall) -> bool:
+        return self.early and call.why == NOT_AWAITED
 
     def prediction(self, row: int) -> str | float | None:
         """Return the decided class or the number of a row; None where it could not be answered."""
@@ -108,8 +158,8 @@ class Answer:
         return float(self.output[row]) if self.choice is None else self.classes[int(self.choice[row])]
 
 
-def _why(call: MemberCall) -> Status:
-    return call.status_of(int(np.argmin(call.usable)))
+def _why(call: MemberCall, row: int) -> str:
+    return call.why or str(call.status_of(row))
 
 
 def predictions(answer: Answer) -> list[str | float | None]:

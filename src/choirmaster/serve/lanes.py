@@ -8,53 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from choirmaster.layout import Status
 from choirmaster.ports import Clock, Member
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of one call: a raw answer when ``status`` is ok, else why not."""
-
-    status: Status
-    raw: Any = None
-    latency_us: int | None = None
-    detail: str = ""
-
-
-class Gather:
-    """Collects the replies of one request until all are in or time is up."""
-
-    def __init__(self, deadlines: Sequence[float]) -> None:
-        self._changed = threading.Condition()
-        self._replies: list[Reply | None] = [None] * len(deadlines)
-        self._missing = dict(enumerate(deadlines))
-        self._closed = False
-
-    def put(self, index: int, reply: Reply) -> bool:
-        """Take a reply; False when nobody waits for it any more."""
-        with self._changed:
-            if self._closed or self._replies[index] is not None:
-                return False
-            self._replies[index] = reply
-            mine = self._missing.pop(index)
-            if mine > max(self._missing.values(), default=0.0):
-                self._changed.notify_all()
-            return True
-
-    def wait(self, clock: Clock) -> list[Reply | None]:
-        """Return the replies when all are in, or the deadlines of all that miss have passed; None for those."""
-        with self._changed:
-            while self._missing and (left := max(self._missing.values()) - clock.monotonic()) > 0:
-                self._changed.wait(left)
-            self._closed = True
-            return list(self._replies)
+from choirmaster.serve.gather import Gather, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +29,21 @@ class Call:
     deadline: float
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A member that ends by itself when its time is over, such as one that asks another machine."""
+
+    def predict_within(self, features: pa.Table, seconds: float) -> Any:
+        """Answer for each row, or give up after so many seconds."""
+        ...
+
+
 class Lane:
     """The threads and the queue of one member."""
 
     def __init__(self, member: Member, clock: Clock, *, concurrency: int = 4, waiting: int = 256) -> None:
         self.member = member
+        self._bounded = member if isinstance(member, Bounded) else None
         self.late_results = 0
         self._clock = clock
         self._concurrency, self._most_waiting = max(1, concurrency), waiting
@@ -82,17 +53,18 @@ class Lane:
         self._threads = 0
         self._closed = False
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: Call) -> bool:
         """Queue a call, or answer at once why it is not made."""
         with self._changed:
-            refusal = self._refusal()
-            if not refusal:
+            why, detail = self._refusal()
+            if not why:
                 self._queue.append(call)
                 self._changed.notify()
                 if len(self._running) + len(self._queue) > self._threads < self._concurrency:
                     self._start()
-        if refusal:
-            call.gather.put(call.index, Reply(Status.QUARANTINED, detail=refusal))
+        if why:
+            call.gather.put(call.index, Reply(Status.QUARANTINED, detail=detail, why=why))
+        return not why
 
     @property
     def hung(self) -> bool:
@@ -109,17 +81,20 @@ class Lane:
         """End idle threads; a hung one ends with its call, or with the process."""
         with self._changed:
             self._closed = True
+            left = list(self._queue)
             self._queue.clear()
             self._changed.notify_all()
+        for call in left:
+            call.gather.put(call.index, Reply(Status.QUARANTINED, detail="shutting down", why="closing"))
 
-    def _refusal(self) -> str:
+    def _refusal(self) -> tuple[str, str]:
         if self._closed:
-            return "shutting down"
+            return "closing", "shutting down"
         if self._stuck():
-            return f"{len(self._running)} calls still hang past their deadline"
+            return "hung", f"{len(self._running)} calls still hang past their deadline"
         if len(self._queue) >= self._most_waiting:
-            return f"{len(self._queue)} calls are waiting already"
-        return ""
+            return "busy", f"{len(self._queue)} calls are waiting already"
+        return "", ""
 
     def _stuck(self) -> bool:
         if len(self._running) < self._concurrency:
@@ -148,20 +123,26 @@ class Lane:
             del call
 
     def _run(self, call: Call) -> None:
-        if self._clock.monotonic() >= call.deadline:
+        left = call.deadline - self._clock.monotonic()
+        if left <= 0:
             call.gather.put(call.index, Reply(Status.LATE, detail="still waiting for a free thread"))
             return
         try:
-            reply = Reply(Status.OK, self.member.predict(call.table))
+            reply = Reply(Status.OK, self._predict(call.table, left))
         except Exception as error:
             reply = Reply(Status.FAILED, detail=describe(error))
         end = self._clock.monotonic()
         elapsed = max(0, round((end - call.submitted) * 1e6))
-        status = Status.LATE if end > call.deadline else reply.status
-        done = Reply(status, None if status is Status.LATE else reply.raw, elapsed, reply.detail)
-        if not call.gather.put(call.index, done):
+        late = end > call.deadline
+        done = Reply(Status.LATE if late else reply.status, None if late else reply.raw, elapsed, reply.detail)
+        if not call.gather.put(call.index, done) and late:
             with self._changed:
                 self.late_results += 1
+
+    def _predict(self, table: pa.Table, left: float) -> Any:
+        if self._bounded is not None:
+            return self._bounded.predict_within(table, left)
+        return self.member.predict(table)
 
 
 def describe(error: BaseException) -> str:

@@ -91,6 +91,8 @@ def _member(layout: Layout, series: SeriesSpec, call: MemberCall) -> dict[str, p
     codes = np.full(rows, _CODE[call.status], dtype=np.int32)
     if call.status is Status.OK:
         codes[~call.usable] = _CODE[Status.INVALID]
+    if call.chosen is not None:
+        codes[~call.chosen] = _CODE[Status.ABSENT]
     columns[f"{prefix}.status"] = pa.DictionaryArray.from_arrays(pa.array(codes), _statuses())
     latency = pa.nulls(rows, pa.int64()) if call.latency_us is None else pa.array(np.full(rows, call.latency_us))
     columns[f"{prefix}.latency_us"] = latency

@@ -38,6 +38,8 @@ class PredictRequest:
         Given by the client, or ''.
     timeout_seconds : float or None
         A client's own limit; only ever shortens the ensemble's deadline.
+    arrived : float or None
+        When it came, in seconds of the monotonic clock; its time runs from then, else from being asked.
     """
 
     features: pa.Table
@@ -47,6 +49,7 @@ class PredictRequest:
     value: Sequence[float | None] | None = None
     request_id: str = ""
     timeout_seconds: float | None = None
+    arrived: float | None = None
 
     @property
     def rows(self) -> int:

@@ -1,55 +1,58 @@
-"""Runs one ensemble: fan out under one deadline, fuse those present, hand the record on, answer."""
+"""Runs one ensemble: fan out under one deadline, fuse those present, answer, hand the record on."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
-from choirmaster import fusion
-from choirmaster.errors import ConfigError, DeadlineExceeded, Unavailable, unknown
+from choirmaster.errors import DeadlineExceeded, Unavailable, unknown
 from choirmaster.ids import content_id
 from choirmaster.layout import Status
 from choirmaster.ports import Clock, Member
 from choirmaster.records import Batch
 from choirmaster.serve.answer import Answer, MemberCall
-from choirmaster.serve.lanes import Call, Gather, Lane, Reply
-from choirmaster.serve.outputs import Floats, Mask, alignment, check_output
+from choirmaster.serve.asking import Round, idle
+from choirmaster.serve.breaker import State
+from choirmaster.serve.combine import Combiner, Fuse
+from choirmaster.serve.keeper import Keeper
+from choirmaster.serve.outputs import Floats
 from choirmaster.serve.record import record_batch
 from choirmaster.serve.request import PredictRequest, check_rows
+from choirmaster.serve.roles import Role, Seating, Standing, seating
+from choirmaster.serve.roster import seated
 from choirmaster.serve.settings import EnsembleSettings, Weights
+from choirmaster.serve.telemetry import Silent, Telemetry
 
 _LOG = logging.getLogger("choirmaster.serve")
 
-Fuse = Callable[[Floats, Mask, Floats], fusion.Fused]
 Record = Callable[[Batch], str]
 
 
-class Telemetry(Protocol):
-    """Where the runner counts what it does; an exporter behind it."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one member stands now.
 
-    def member(self, ensemble: str, call: MemberCall) -> None:
-        """Count one member's part in one request."""
-        ...
+    Attributes
+    ----------
+    ready : bool
+        Whether it can be asked: its breaker is not open, and not every thread of it hangs.
+    opened : int
+        How often its breaker has opened.
+    late_results : int
+        Results thrown away because they came after their deadline.
+    """
 
-    def recorded(self, ensemble: str, state: str, rows: int) -> None:
-        """Count rows by what became of their record."""
-        ...
-
-
-class Silent:
-    """Counts nothing."""
-
-    def member(self, ensemble: str, call: MemberCall) -> None:
-        """Ignore."""
-
-    def recorded(self, ensemble: str, state: str, rows: int) -> None:
-        """Ignore."""
+    member: str
+    role: Role
+    ready: bool
+    breaker: State
+    opened: int
+    late_results: int
 
 
 class EnsembleRunner:
@@ -87,18 +90,16 @@ class EnsembleRunner:
         self._clock, self._record = clock, record
         self._telemetry: Telemetry = telemetry or Silent()
         self._new_id = new_id or (lambda: uuid.uuid4().hex)
-        self._fuse: Fuse = fuse or _rule(settings)
-        names = [one.name for one in self.layout.members]
-        for name in names:
-            if name not in members:
-                raise unknown("member", name, members, where=f"$.ensembles.{self.name}.members")
-        self.members: dict[str, Member] = {name: members[name] for name in names}
-        self._columns = {name: self._aligned(member) for name, member in self.members.items()}
-        self._lanes = {name: self._lane(name) for name in names}
+        self._seats = seated(settings, members, clock)
+        self.members: dict[str, Member] = {name: seat.member for name, seat in self._seats.items()}
         self._schema = self.layout.arrow()
         parts = [settings.fusion, *(f"{name}={one.version}" for name, one in self.members.items())]
         self._version = content_id(*(part.encode() for part in parts))[:12]
-        self.set_weights(settings.weights)
+        self._combiner = Combiner(settings, self._version, fuse)
+        self._keeper = Keeper(clock)
+        self._changing = threading.Lock()
+        self.declared = self._checked(settings.declared)
+        self._standing = self.declared
 
     # -- the member port ----------------------------------------------------------------------------------------
     @property
@@ -117,7 +118,7 @@ class EnsembleRunner:
         return self.layout.features
 
     def predict(self, features: pa.Table) -> Floats:
-        """Answer as a member of another ensemble: nothing is recorded, unanswered rows are NaN."""
+        """Answer as a member of another ensemble: nothing is recorded, unanswered rows are NaN, no shadow is asked."""
         return self._answer(PredictRequest(features), record=False).output
 
     # -- answering ----------------------------------------------------------------------------------------------
@@ -126,6 +127,8 @@ class EnsembleRunner:
 
         Raises
         ------
+        DeadlineExceeded
+            The time of the request was over before a member could be asked; none was.
         Unavailable
             No row reached the quorum and there is no fallback; the statuses are recorded all the same.
         TooLarge
@@ -134,7 +137,7 @@ class EnsembleRunner:
         return self._answer(request, record=True)
 
     def answer_member(self, name: str, request: PredictRequest) -> MemberCall:
-        """Ask one member alone; nothing is fused and nothing recorded.
+        """Ask one member alone, whatever its role and its breaker; nothing is fused and nothing recorded.
 
         Raises
         ------
@@ -144,71 +147,141 @@ class EnsembleRunner:
         if name not in self.members:
             raise unknown("member", name, self.members)
         check_rows(request.rows, self.settings.max_rows)
-        call = self._ask([name], request)[0]
+        one = Round(self._seats, request.features, self._clock)
+        one.choose_only(name)
+        one.ask(self._end(request), self.settings.deadline_seconds)
+        one.wait()
+        call = one.finish()[0]
         if call.status is Status.LATE:
             raise DeadlineExceeded("the member did not answer in time", where=f"{self.name}.{name}")
         if call.status is not Status.OK:
             raise Unavailable("the member did not answer", where=f"{self.name}.{name}", got=str(call.status))
         return call
 
+    # -- roles and weights while it runs ------------------------------------------------------------------------
+    def apply(self, standing: Standing) -> None:
+        """Run under another standing, as a whole; ``declared`` is the file's.
+
+        A request that has begun goes on as it began; every later one sees the new standing. A standing that is refused
+        changes nothing.
+
+        Raises
+        ------
+        UnknownName, ConfigError
+            As :func:`choirmaster.serve.roles.seating`.
+        """
+        with self._changing:
+            self._standing = self._checked(standing)
+
     def set_weights(self, weights: Weights) -> None:
-        """Use other weights from the next request on."""
-        for name in weights.values:
-            if name not in self.members:
-                raise unknown("member", name, self.members, where="weights")
-        array = np.array([float(weights.values.get(name, 1.0)) for name in self.members])
-        if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-            raise ConfigError("bad weights", where=f"$.ensembles.{self.name}.fusion.weights", got=str(array.tolist()),
-                              expected="finite, none negative, at least one above zero")  # fmt: skip
-        self._weights = (weights, array)
+        """Use other weights from the next request on.
+
+        Raises
+        ------
+        Unavailable
+            They are frozen.
+        """
+        with self._changing:
+            if self._standing.frozen:
+                raise Unavailable("the weights are frozen", where=f"$.ensembles.{self.name}.fusion.weights",
+                                  fix="clear the freeze first")  # fmt: skip
+            now = self._standing
+            self._standing = self._checked(replace(now, weights=weights.values, weight_version=weights.version))
 
     @property
     def weights(self) -> Weights:
-        """The weights in use."""
-        return self._weights[0]
+        """The weights that the next request will see."""
+        now = self._standing
+        return Weights(now.weight_version, now.weights)
 
     @property
+    def standing(self) -> Seating:
+        """Roles, shares and weights as the next request will see them."""
+        return self._standing
+
+    def _checked(self, standing: Standing) -> Seating:
+        names = [one.name for one in self.layout.members]
+        return seating(standing, names, self.settings.quorum, f"$.ensembles.{self.name}")
+
+    # -- how it is ----------------------------------------------------------------------------------------------
+    @property
     def ready(self) -> bool:
-        """Whether enough members can be asked to reach the quorum."""
-        return sum(not lane.hung for lane in self._lanes.values()) >= self.settings.quorum
+        """Whether enough members can be asked to reach the quorum, or a constant stands in."""
+        able = sum(self._seats[name].ready for name in self._standing.voters)
+        return able >= self.settings.quorum or self.settings.fallback.kind == "constant"
 
     def member_ready(self, name: str) -> bool:
         """Whether one member can be asked."""
-        return not self._lanes[name].hung
+        return self._seats[name].ready
+
+    def health(self) -> list[Health]:
+        """Return how every member stands now."""
+        roles = self._standing.roles
+        return [
+            Health(name, roles[name], seat.ready, seat.breaker, seat.opened, seat.lane.late_results)
+            for name, seat in self._seats.items()
+        ]
 
     @property
     def late_results(self) -> int:
         """Results thrown away because they came after their deadline."""
-        return sum(lane.late_results for lane in self._lanes.values())
+        return sum(seat.lane.late_results for seat in self._seats.values())
 
     @property
     def threads(self) -> int:
         """Threads that run members now."""
-        return sum(lane.threads for lane in self._lanes.values())
+        return sum(seat.lane.threads for seat in self._seats.values())
 
     def close(self) -> None:
-        """End the threads of all members."""
-        for lane in self._lanes.values():
-            lane.close()
+        """Hand on the records that still wait for somebody, and end the threads of all members."""
+        self._keeper.close()
+        for seat in self._seats.values():
+            seat.lane.close()
 
     # -- parts --------------------------------------------------------------------------------------------------
     def _answer(self, request: PredictRequest, *, record: bool) -> Answer:
         check_rows(request.rows, self.settings.max_rows)
-        ids = self._ids(request)
-        weights, member_weight = self._weights
-        calls = self._ask(list(self.members), request) if request.rows else [self._idle(n) for n in self.members]
-        answer = self._fused(calls, ids, weights.version, member_weight)
+        start, standing, ids = self._clock.monotonic(), self._standing, self._ids(request)
+        if not request.rows:
+            nobody = idle(self._seats.values(), standing.roles)
+            return self._combiner.answer(nobody, ids, standing, early=False)
+        one = Round(self._seats, request.features, self._clock)
+        end = self._end(request)
+        one.choose(self.name, standing, ids, self.settings.quorum, shadows=record)
+        one.ask(end, self.settings.deadline_seconds)
+        early = one.wait()
+        answer = self._combiner.answer(one.calls(), ids, standing, early=early)
         if record:
-            answer = replace(answer, recorded=self._keep(request, answer))
-            for call in calls:
-                self._telemetry.member(self.name, call)
-        if request.rows and not answer.answered.any():
-            raise Unavailable(
-                f'ensemble "{self.name}" is below its quorum',
-                expected=f"{self.settings.quorum} of {len(calls)} members",
-                got=", ".join(f"{name} {why}" for name, why in answer.missing.items()),
-            )
+            answer = self._kept(request, answer, one)
+            self._telemetry.answered(self.name, answer, self._clock.monotonic() - start, one.second_calls)
+        elif one.open:
+            self._keeper.hold(one, lambda: _ended(one))
+        self._refuse_if_nothing(answer, record=record)
         return answer
+
+    def _refuse_if_nothing(self, answer: Answer, *, record: bool) -> None:
+        if answer.answered.any():
+            return
+        if record:
+            self._telemetry.refused(self.name, "below_quorum")
+        raise Unavailable(
+            f'ensemble "{self.name}" is below its quorum',
+            expected=f"{self.settings.quorum} of {len(answer.calls)} members",
+            got=", ".join(f"{name} {why}" for name, why in answer.missing.items()),
+        )  # fmt: skip
+
+    def _end(self, request: PredictRequest) -> float:
+        """Return when the request must be answered, or refuse it where that is over."""
+        now = self._clock.monotonic()
+        limit = self.settings.deadline_seconds
+        if request.timeout_seconds is not None:
+            limit = min(limit, request.timeout_seconds)
+        end = (now if request.arrived is None else request.arrived) + limit
+        if now >= end:
+            self._telemetry.refused(self.name, "expired")
+            raise DeadlineExceeded("the time of the request was over before a member was asked", where=self.name,
+                                   expected=f"an answer within {limit:g} s")  # fmt: skip
+        return end
 
     def _ids(self, request: PredictRequest) -> tuple[str, ...]:
         given = request.ids or (None,) * request.rows
@@ -217,85 +290,31 @@ class EnsembleRunner:
         head = request.request_id or self._new_id()
         return tuple(one or f"{head}/{row}" for row, one in enumerate(given))
 
-    def _ask(self, names: list[str], request: PredictRequest) -> list[MemberCall]:
-        start = self._clock.monotonic()
-        limit = self.settings.deadline_seconds
-        if request.timeout_seconds is not None:
-            limit = min(limit, request.timeout_seconds)
-        own = [self.settings.member(name).timeout_seconds for name in names]
-        deadlines = [start + (limit if one is None else min(limit, one)) for one in own]
-        gather = Gather(deadlines)
-        for index, (name, deadline) in enumerate(zip(names, deadlines, strict=True)):
-            self._lanes[name].submit(Call(request.features, gather, index, start, deadline))
-        replies = gather.wait(self._clock)
-        waited = max(0, round((self._clock.monotonic() - start) * 1e6))
-        return [
-            self._checked(name, reply or Reply(Status.LATE, latency_us=waited), request.rows)
-            for name, reply in zip(names, replies, strict=True)
-        ]
+    # -- keeping ------------------------------------------------------------------------------------------------
+    def _kept(self, request: PredictRequest, answer: Answer, one: Round) -> Answer:
+        """Hand the record on now, or once the calls that the answer did not wait for are known."""
+        if not one.open:
+            self._count(answer.calls)
+            return replace(answer, recorded=self._keep(request, answer))
+        now = self.settings.record == "durable" or self._record is None
+        recorded = self._keep(request, answer) if now else "queued"
+        began = request.times or (self._clock.now(),) * answer.rows
 
-    def _checked(self, name: str, reply: Reply, rows: int) -> MemberCall:
-        member, columns = self.members[name], self._columns[name]
-        if reply.status is not Status.OK:
-            if reply.status is Status.FAILED:
-                _LOG.warning("member %s.%s failed: %s", self.name, name, reply.detail)
-            return self._without(name, reply.status, rows, latency_us=reply.latency_us, detail=reply.detail)
-        checked = check_output(reply.raw, rows, columns, len(self.layout.classes))
-        status = Status.OK if checked.usable.any() else Status.INVALID
-        if checked.reasons:
-            _LOG.warning("member %s.%s gave unusable rows: %s %s", self.name, name, checked.reasons, checked.detail)
-        return MemberCall(name, member.version, status, checked.usable, checked.output, reply.latency_us,
-                          checked.reasons, checked.detail)  # fmt: skip
+        def then() -> None:
+            calls = one.finish()
+            self._count(calls)
+            if not now:
+                self._keep(replace(request, times=began), replace(answer, calls=calls))
 
-    def _without(self, name: str, status: Status, rows: int, **more: Any) -> MemberCall:
-        shape = (rows, len(self.layout.classes)) if self.layout.classes else (rows,)
-        nothing = np.zeros(rows, dtype=np.bool_)
-        return MemberCall(name, self.members[name].version, status, nothing, np.full(shape, np.nan), **more)
+        self._keeper.hold(one, then)
+        return replace(answer, recorded=recorded)
 
-    def _idle(self, name: str) -> MemberCall:
-        return replace(self._without(name, Status.OK, 0), latency_us=None)
-
-    def _fused(self, calls: list[MemberCall], ids: tuple[str, ...], version: str, weight: Floats) -> Answer:
-        present = np.stack([call.usable for call in calls], axis=1)
-        outputs = np.stack([call.output for call in calls], axis=1)
-        fused = self._fuse(outputs, present, weight)
-        enough = fused.answered & (present.sum(axis=1) >= self.settings.quorum)
-        output, answered, stood_in = self._fall_back(calls, np.array(fused.output), enough)
-        choice = self._choice(output, answered, None if stood_in.any() else fused.choice)
-        return Answer(self.name, self.version, version, ids, self.layout.classes, output, answered, choice,
-                      tuple(calls), stood_in)  # fmt: skip
-
-    def _fall_back(self, calls: list[MemberCall], output: Floats, enough: Mask) -> tuple[Floats, Mask, Mask]:
-        """Fill the rows below quorum as declared; never with anything else."""
-        below = ~enough
-        output[below] = np.nan
-        fallback, stood_in = self.settings.fallback, np.zeros_like(below)
-        if fallback.kind == "constant" and fallback.constant is not None:
-            stood_in = below.copy()
-            output[below] = self._constant(fallback.constant)
-        elif fallback.kind == "member":
-            call = next(one for one in calls if one.name == fallback.member)
-            stood_in = below & call.usable
-            output[stood_in] = call.output[stood_in]
-        return output, enough | stood_in, stood_in
-
-    def _constant(self, constant: Mapping[str, float] | float) -> Any:
-        return [constant[one] for one in self.layout.classes] if isinstance(constant, Mapping) else constant
-
-    def _choice(self, output: Floats, answered: Mask, decided: Any) -> Any:
-        if not self.layout.classes:
-            return None
-        if self.settings.cutoff is not None and self.layout.positive:
-            positive = self.layout.classes.index(self.layout.positive)
-            chosen = np.where(output[:, positive] >= self.settings.cutoff, positive, 1 - positive)
-        elif decided is not None:
-            chosen = decided
-        else:
-            chosen = np.nan_to_num(output).argmax(axis=1)
-        return np.where(answered, chosen, -1)
+    def _count(self, calls: tuple[MemberCall, ...]) -> None:
+        for call in calls:
+            self._telemetry.member(self.name, call)
 
     def _keep(self, request: PredictRequest, answer: Answer) -> str:
-        if self._record is None or not answer.rows:
+        if self._record is None:
             return "off"
         try:
             times = request.times or (self._clock.now(),) * answer.rows
@@ -306,23 +325,6 @@ class EnsembleRunner:
         self._telemetry.recorded(self.name, state, answer.rows)
         return state
 
-    def _aligned(self, member: Member) -> Any:
-        where = f"$.ensembles.{self.name}.members.{member.name}"
-        strangers = [one for one in member.features if one not in self.layout.features]
-        if strangers:
-            raise ConfigError("a member takes a feature that the ensemble has not", got=f'"{strangers[0]}"',
-                              where=where, allowed=self.layout.features)  # fmt: skip
-        return alignment(member.name, member.classes, self.layout.classes)
 
-    def _lane(self, name: str) -> Lane:
-        how = self.settings.member(name)
-        return Lane(self.members[name], self._clock, concurrency=how.concurrency, waiting=how.waiting)
-
-
-def _rule(settings: EnsembleSettings) -> Fuse:
-    rule = fusion.get(settings.fusion, where=f"$.ensembles.{settings.name}.fusion.rule")
-    if str(settings.layout.task) not in rule.tasks:
-        raise ConfigError("fusion rule does not fit the task", where=f"$.ensembles.{settings.name}.fusion.rule",
-                          got=f'"{settings.fusion}"', allowed=[one.name for one in fusion.RULES
-                                                               if str(settings.layout.task) in one.tasks])  # fmt: skip
-    return rule.fuse
+def _ended(one: Round) -> None:
+    one.finish()

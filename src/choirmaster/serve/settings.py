@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from choirmaster.errors import ConfigError
 from choirmaster.ids import check_name
 from choirmaster.layout import Layout
+from choirmaster.serve.breaker import BreakerSettings
+from choirmaster.serve.hedging import HedgeSettings
+from choirmaster.serve.roles import Role, check_share
 
 FALLBACKS = ("error", "member", "constant")
 RECORD_MODES = ("async", "durable")
@@ -25,11 +28,20 @@ class MemberSettings:
         Calls that may run at the same time; also the most threads a hung member can hold.
     waiting : int
         Calls that may wait for one of those; more are not asked and counted ``quarantined``.
+    role : Role
+        What the member does, until an operator says otherwise.
+    share : float
+        Share of the ids in which a canary is asked.
+    repeatable : bool
+        Whether it may be asked twice for one request.
     """
 
     timeout_seconds: float | None = None
     concurrency: int = 4
     waiting: int = 256
+    role: Role = Role.VOTER
+    share: float = 0.0
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,17 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """Roles and weights as the file says."""
+
+    roles: Mapping[str, Role]
+    shares: Mapping[str, float]
+    weights: Mapping[str, float]
+    weight_version: str
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EnsembleSettings:
     """One ensemble as it is run.
 
@@ -73,7 +96,7 @@ class EnsembleSettings:
     fusion : str
         Name of a fusion rule.
     weights : Weights
-        The weights at the start; ``EnsembleRunner.set_weights`` moves them.
+        The weights at the start; ``EnsembleRunner.apply`` and ``set_weights`` move them.
     deadline_seconds : float
         For the whole answer.
     quorum : int
@@ -85,6 +108,10 @@ class EnsembleSettings:
         ``async`` or ``durable``.
     max_rows : int
         Rows of one request.
+    breaker : BreakerSettings or None
+        When a failing member is left alone; None asks it always.
+    hedge : HedgeSettings or None
+        When a slow member that may be asked twice is; None never.
     """
 
     name: str
@@ -98,10 +125,21 @@ class EnsembleSettings:
     cutoff: float | None = None
     record: str = "async"
     max_rows: int = 100_000
+    breaker: BreakerSettings | None = field(default_factory=BreakerSettings)
+    hedge: HedgeSettings | None = None
 
     def member(self, name: str) -> MemberSettings:
         """Return how a member is called."""
         return self.members.get(name, MemberSettings())
+
+    @property
+    def declared(self) -> Declared:
+        """The standing that holds until somebody says otherwise."""
+        how = {one.name: self.member(one.name) for one in self.layout.members}
+        return Declared(
+            {name: one.role for name, one in how.items()}, {name: one.share for name, one in how.items()},
+            self.weights.values, self.weights.version,
+        )  # fmt: skip
 
     def check(self) -> None:
         """Raise ConfigError for the first setting that cannot work."""
@@ -123,6 +161,12 @@ class EnsembleSettings:
         for name in [*self.members, *self.weights.values]:
             if name not in names:
                 raise ConfigError("unknown member", where=f"{where}.members", got=f'"{name}"', allowed=names)
+        for name, one in self.members.items():
+            check_share(one.share, f"{where}.members.{name}.share")
+        if self.breaker is not None:
+            self.breaker.check(f"{where}.answer.breaker")
+        if self.hedge is not None:
+            self.hedge.check(f"{where}.answer.hedge")
 
 
 def _check_fallback(settings: EnsembleSettings, names: list[str], where: str) -> None:

@@ -1,0 +1,83 @@
+"""From the members' calls to one answer: fused where enough are present, else the declared fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from choirmaster import fusion
+from choirmaster.errors import ConfigError
+from choirmaster.serve.answer import Answer, MemberCall
+from choirmaster.serve.outputs import Floats, Mask
+from choirmaster.serve.roles import Seating
+from choirmaster.serve.settings import EnsembleSettings
+
+Fuse = Callable[[Floats, Mask, Floats], fusion.Fused]
+
+
+class Combiner:
+    """Makes answers of calls.
+
+    Parameters
+    ----------
+    settings : EnsembleSettings
+    version : str
+        Of the ensemble, for the answers.
+    fuse : callable, optional
+        In place of the rule named in the settings.
+    """
+
+    def __init__(self, settings: EnsembleSettings, version: str, fuse: Fuse | None = None) -> None:
+        self._settings, self._layout, self._version = settings, settings.layout, version
+        self._fuse: Fuse = fuse or _rule(settings)
+
+    def answer(self, calls: tuple[MemberCall, ...], ids: tuple[str, ...], standing: Seating, *, early: bool) -> Answer:
+        """Return the answer that these calls give."""
+        present = np.stack([call.usable & call.due for call in calls], axis=1)
+        outputs = np.stack([call.output for call in calls], axis=1)
+        fused = self._fuse(outputs, present, standing.member_weight)
+        enough = fused.answered & (present.sum(axis=1) >= self._settings.quorum)
+        output, answered, stood_in = self._fall_back(calls, np.array(fused.output), enough)
+        choice = self._choice(output, answered, None if stood_in.any() else fused.choice)
+        return Answer(self._settings.name, self._version, standing.weight_version, ids, self._layout.classes, output,
+                      answered, choice, calls, stood_in, early=early)  # fmt: skip
+
+    def _fall_back(self, calls: Sequence[MemberCall], output: Floats, enough: Mask) -> tuple[Floats, Mask, Mask]:
+        """Fill the rows below quorum as declared; never with anything else."""
+        below = ~enough
+        output[below] = np.nan
+        fallback, stood_in = self._settings.fallback, np.zeros_like(below)
+        if fallback.kind == "constant" and fallback.constant is not None:
+            stood_in = below.copy()
+            output[below] = self._constant(fallback.constant)
+        elif fallback.kind == "member":
+            call = next(one for one in calls if one.name == fallback.member)
+            stood_in = below & call.usable
+            output[stood_in] = call.output[stood_in]
+        return output, enough | stood_in, stood_in
+
+    def _constant(self, constant: Mapping[str, float] | float) -> Any:
+        return [constant[one] for one in self._layout.classes] if isinstance(constant, Mapping) else constant
+
+    def _choice(self, output: Floats, answered: Mask, decided: Any) -> Any:
+        if not self._layout.classes:
+            return None
+        if self._settings.cutoff is not None and self._layout.positive:
+            positive = self._layout.classes.index(self._layout.positive)
+            chosen = np.where(output[:, positive] >= self._settings.cutoff, positive, 1 - positive)
+        elif decided is not None:
+            chosen = decided
+        else:
+            chosen = np.nan_to_num(output).argmax(axis=1)
+        return np.where(answered, chosen, -1)
+
+
+def _rule(settings: EnsembleSettings) -> Fuse:
+    rule = fusion.get(settings.fusion, where=f"$.ensembles.{settings.name}.fusion.rule")
+    if str(settings.layout.task) not in rule.tasks:
+        raise ConfigError("fusion rule does not fit the task", where=f"$.ensembles.{settings.name}.fusion.rule",
+                          got=f'"{settings.fusion}"', allowed=[one.name for one in fusion.RULES
+                                                               if str(settings.layout.task) in one.tasks])  # fmt: skip
+    return rule.fuse
