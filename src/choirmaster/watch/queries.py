@@ -22,6 +22,7 @@ from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, 
 from choirmaster.watch.chosen import HEADLINES, choices_of
 from choirmaster.watch.history import History, history_of, listing
 from choirmaster.watch.judge import baselines
+from choirmaster.watch.remembered import Remembered, stand_of
 from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
 from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
@@ -45,7 +46,7 @@ class Queries(SliceQueries):
         self.store, self.engine = store, engine
         self.settings = {one.name: one for one in settings}
         self._histories: dict[str, History] = {}
-        self._months: dict[tuple[str, str], tuple[object, dict[str, Any]]] = {}  # the latest of each, and of what
+        self._months, self._summed = Remembered(), Remembered(at_most=4)
 
     # -- ensembles ----------------------------------------------------------------------------------------------
     def ensembles(self, *, limit: int = 10_000) -> list[dict[str, Any]]:
@@ -239,15 +240,12 @@ class Queries(SliceQueries):
     def _drift_month(
         self, settings: MonitorSettings, history: History, metric: str, month: str, packs: list[StatePack]
     ) -> dict[str, float | None]:
-        stand = (len(packs), sum(one.revision for one in packs), packs[0].window.start)
-        key = (settings.name, f"{metric}/{month}")
-        found = self._months.get(key)
-        if found is None or found[0] != stand:
+        def read() -> dict[str, float | None]:
             states = merged(packs, history, lambda one: bool(one.feature))
             values = {name: feature_metric(states, name, metric) for name in settings.layout.features}
-            found = (stand, {name: value.number if value else None for name, value in values.items()})
-            self._months[key] = found
-        return found[1]
+            return {name: value.number if value else None for name, value in values.items()}
+
+        return self._months.answer((settings.name, metric, month), stand_of(packs), read)
 
     def feature(self, ensemble: str, feature: str, *, window: str | None = None) -> dict[str, Any]:
         """Return the bars of one feature: shares in the reference and in one window (the last one by default)."""
@@ -284,30 +282,25 @@ class Queries(SliceQueries):
     def _month_labels(
         self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack], mark: int
     ) -> dict[str, Any]:
-        key, stand = (settings.name, f"labels/{month}"), (len(packs), sum(one.revision for one in packs), mark)
-        found = self._months.get(key)
-        if found is None or found[0] != stand:
-            found = (stand, dict(label_counts(settings, history, packs, mark)))
-            self._months[key] = found
-        return found[1]
+        stand = (stand_of(packs), mark)
+        return self._months.answer((settings.name, "labels", month), stand,
+                                   lambda: dict(label_counts(settings, history, packs, mark)))  # fmt: skip
 
     def _month(self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack]) -> dict[str, Any]:
-        key, stand = (settings.name, month), (len(packs), sum(one.revision for one in packs))
-        found = self._months.get(key)
-        if found is None or found[0] != stand:
+        def read() -> dict[str, Any]:
             states = merged(packs, history, lambda one: bool(one.series))
             names = [one.name for one in history.current.layout.series]
             headline = (*self.headline(settings), "availability")
             values = {metric: {name: read_metric(states, name, metric) for name in names} for metric in headline}
             prevalence = read_metric(states, names[-1], "prevalence")
-            found = (stand, {
+            return {
                 "month": month,
                 "rate": prevalence.number if prevalence else None,
                 "metrics": {metric: {name: value_fields(value) for name, value in found.items() if value}
                             for metric, found in values.items()},
-            })  # fmt: skip
-            self._months[key] = found
-        return found[1]
+            }  # fmt: skip
+
+        return self._months.answer((settings.name, "values", month), stand_of(packs), read)
 
     # -- alerts, models, references, audit ----------------------------------------------------------------------
     def alerts(

@@ -24,9 +24,9 @@ KEPT = ("confusion/1", "scores/1", "losses/1", "quantiles/1")
 USUAL = {"losses/1": "log_loss", "confusion/1": "accuracy", "quantiles/1": "pinball"}
 
 
-def kept(key: StateKey, series: str = "") -> bool:
+def kept(key: StateKey) -> bool:
     """Say whether a state is looked at here."""
-    return key.kind in KEPT and key.version == "*" and bool(key.series) and series in ("", key.series)
+    return key.kind in KEPT and key.version == "*" and bool(key.series)
 
 
 def weakest_segments(

@@ -62,7 +62,8 @@ class SmallTables(DecisionTable):
     def packs(self, ensemble: str, windows: Iterable[Window] | None = None) -> list[StatePack]:
         """Return stored states, all segments of the windows asked for, by window and segment."""
         table = schema.packs
-        query = sa.select(table).where(table.c.ensemble == ensemble)
+        about = [table.c[name] for name in ("window_start", "window_end", *_PACK)]
+        query = sa.select(*about).where(table.c.ensemble == ensemble)
         query = query.order_by(table.c.window_start, table.c.window_end, table.c.segment)
         wanted = None if windows is None else {(one.start, one.end) for one in windows}
         if wanted is not None:
@@ -72,9 +73,9 @@ class SmallTables(DecisionTable):
         with self._database.read() as link:
             rows = link.execute(query).all()
         return [
-            StatePack(Window(row.window_start, row.window_end), *(getattr(row, name) for name in _PACK))
-            for row in rows
-            if wanted is None or (row.window_start, row.window_end) in wanted
+            StatePack(Window(start, end), *others)
+            for start, end, *others in rows
+            if wanted is None or (start, end) in wanted
         ]
 
     # -- references ---------------------------------------------------------------------------------------------
