@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from choirmaster.config import Member
 from choirmaster.config.model import Breaker, Hedge
+from choirmaster.overlay import Role
 from choirmaster.serve.breaker import BreakerSettings
 from choirmaster.serve.hedging import HedgeSettings
-from choirmaster.serve.roles import Role
 from choirmaster.serve.settings import MemberSettings
 from choirmaster.times import SECOND
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from choirmaster.layout import Status
+from choirmaster.overlay import Role
 from choirmaster.serve.outputs import Floats, Mask
-from choirmaster.serve.roles import Role
 
 FALLBACK_VERSION = "fallback:"
 NOT_AWAITED = "not_awaited"

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from choirmaster.layout import Status
+from choirmaster.overlay import Role
 from choirmaster.ports import Clock
 from choirmaster.serve.answer import NOT_AWAITED, MemberCall
 from choirmaster.serve.breaker import Pass
 from choirmaster.serve.gather import Gather, Reply
 from choirmaster.serve.lanes import Call
 from choirmaster.serve.outputs import Mask
-from choirmaster.serve.roles import Role, Seating, in_share
+from choirmaster.serve.roles import Seating, in_share
 from choirmaster.serve.roster import Seat
 
 BREAKER_OPEN, NOT_ASKED = "breaker_open", "not_asked"

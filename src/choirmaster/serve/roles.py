@@ -5,55 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from choirmaster.errors import ConfigError, unknown
-
-
-class Role(StrEnum):
-    """What a member does in an ensemble."""
-
-    VOTER = "voter"
-    """Asked, and has a say in every row."""
-    SHADOW = "shadow"
-    """Asked and recorded; has no say, and no answer waits for it."""
-    CANARY = "canary"
-    """Asked, with a say, in a stable share of the ids; not asked for the others."""
-    OFF = "off"
-    """Not asked."""
-
-
-class Standing(Protocol):
-    """Roles and weights of all members at one moment; replaced as a whole, never changed."""
-
-    @property
-    def roles(self) -> Mapping[str, str]:
-        """The role of every member."""
-        ...
-
-    @property
-    def shares(self) -> Mapping[str, float]:
-        """The share of the ids in which each canary has a say, in [0, 1]."""
-        ...
-
-    @property
-    def weights(self) -> Mapping[str, float]:
-        """Fusion weight by member; one that is not named weighs 1."""
-        ...
-
-    @property
-    def weight_version(self) -> str:
-        """The name under which answers and records carry these weights."""
-        ...
-
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing automatic may move any of it."""
-        ...
+from choirmaster.overlay import Role, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +42,29 @@ class Seating:
         return tuple(name for name, role in self.roles.items() if role is Role.VOTER)
 
 
-def seating(standing: Standing, names: Sequence[str], quorum: int, where: str) -> Seating:
-    """Return a standing checked for the members of an ensemble.
+def seating(standing: Standing, names: Sequence[str], where: str) -> Seating:
+    """Return a standing checked for the members of an ensemble; one that is not named votes with weight 1.
+
+    How many voters there must be is not asked here: an operator may leave fewer than the quorum.
 
     Raises
     ------
     UnknownName
-        A member or role that there is not.
+        A member that there is not.
     ConfigError
-        A share or weight out of range, or fewer voters than the quorum.
+        A share or weight out of range.
     """
     for name in (*standing.roles, *standing.shares, *standing.weights):
         if name not in names:
             raise unknown("member", name, names, where=f"{where}.members")
-    roles = {name: _role(standing.roles.get(name, Role.VOTER), f"{where}.members.{name}.role") for name in names}
-    voters = [name for name in names if roles[name] is Role.VOTER]
-    if len(voters) < quorum:
-        raise ConfigError("fewer voters than the quorum", where=f"{where}.members", got=", ".join(voters) or "no voter",
-                          expected=f"at least {quorum}", fix="leave more members their vote")  # fmt: skip
+    roles = {name: standing.roles.get(name, Role.VOTER) for name in names}
     shares = {name: standing.shares.get(name, 1.0) for name in names if roles[name] is Role.CANARY}
     for name, share in shares.items():
         check_share(share, f"{where}.members.{name}.share")
+    voters = [name for name in names if roles[name] is Role.VOTER]
     array = _weights(standing.weights, names, voters, f"{where}.fusion.weights")
     weights = dict(zip(names, array.tolist(), strict=True))
     return Seating(roles, shares, weights, standing.weight_version, array, standing.frozen)
-
-
-def _role(role: str, where: str) -> Role:
-    if role not in tuple(Role):
-        raise unknown("role", str(role), tuple(Role), where=where)
-    return Role(str(role))
 
 
 def check_share(share: float, where: str) -> None:
@@ -127,10 +77,10 @@ def _weights(
     given: Mapping[str, float], names: Sequence[str], voters: Sequence[str], where: str
 ) -> NDArray[np.float64]:
     array = np.array([float(given.get(name, 1.0)) for name in names])
-    heard = any(array[names.index(name)] > 0 for name in voters)
+    heard = any(array[names.index(name)] > 0 for name in voters or names)
     if not np.isfinite(array).all() or (array < 0).any() or not heard:
         raise ConfigError("bad weights", where=where, got=str(dict(zip(names, array.tolist(), strict=True))),
-                          expected="finite, none negative, at least one voter's above zero")  # fmt: skip
+                          expected="finite, none negative, a voter's above zero")  # fmt: skip
     return array
 
 

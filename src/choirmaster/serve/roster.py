@@ -12,6 +12,7 @@ import numpy as np
 
 from choirmaster.errors import ConfigError, unknown
 from choirmaster.layout import Status
+from choirmaster.overlay import Role
 from choirmaster.ports import Clock, Member
 from choirmaster.serve.answer import MemberCall
 from choirmaster.serve.breaker import Breaker, Pass, State
@@ -19,7 +20,6 @@ from choirmaster.serve.gather import Reply
 from choirmaster.serve.hedging import Hedger
 from choirmaster.serve.lanes import Lane
 from choirmaster.serve.outputs import Mask, alignment, check_output
-from choirmaster.serve.roles import Role
 from choirmaster.serve.settings import EnsembleSettings
 
 _LOG = logging.getLogger("choirmaster.serve")

@@ -13,6 +13,7 @@ import pyarrow as pa
 from choirmaster.errors import DeadlineExceeded, Unavailable, unknown
 from choirmaster.ids import content_id
 from choirmaster.layout import Status
+from choirmaster.overlay import Role, Standing
 from choirmaster.ports import Clock, Member
 from choirmaster.records import Batch
 from choirmaster.serve.answer import Answer, MemberCall
@@ -23,7 +24,7 @@ from choirmaster.serve.keeper import Keeper
 from choirmaster.serve.outputs import Floats
 from choirmaster.serve.record import record_batch
 from choirmaster.serve.request import PredictRequest, check_rows
-from choirmaster.serve.roles import Role, Seating, Standing, seating
+from choirmaster.serve.roles import Seating, seating
 from choirmaster.serve.roster import seated
 from choirmaster.serve.settings import EnsembleSettings, Weights
 from choirmaster.serve.telemetry import Silent, Telemetry
@@ -98,8 +99,8 @@ class EnsembleRunner:
         self._combiner = Combiner(settings, self._version, fuse)
         self._keeper = Keeper(clock)
         self._changing = threading.Lock()
-        self.declared = self._checked(settings.declared)
-        self._standing = self.declared
+        self.declared: Standing = settings.declared
+        self._standing = self._checked(self.declared)
 
     # -- the member port ----------------------------------------------------------------------------------------
     @property
@@ -186,7 +187,7 @@ class EnsembleRunner:
                 raise Unavailable("the weights are frozen", where=f"$.ensembles.{self.name}.fusion.weights",
                                   fix="clear the freeze first")  # fmt: skip
             now = self._standing
-            self._standing = self._checked(replace(now, weights=weights.values, weight_version=weights.version))
+            self._standing = self._checked(Standing(now.roles, now.shares, weights.values, weights.version))
 
     @property
     def weights(self) -> Weights:
@@ -201,7 +202,7 @@ class EnsembleRunner:
 
     def _checked(self, standing: Standing) -> Seating:
         names = [one.name for one in self.layout.members]
-        return seating(standing, names, self.settings.quorum, f"$.ensembles.{self.name}")
+        return seating(standing, names, f"$.ensembles.{self.name}")
 
     # -- how it is ----------------------------------------------------------------------------------------------
     @property

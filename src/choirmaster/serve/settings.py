@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from choirmaster.errors import ConfigError
 from choirmaster.ids import check_name
 from choirmaster.layout import Layout
+from choirmaster.overlay import Role, Standing
 from choirmaster.serve.breaker import BreakerSettings
 from choirmaster.serve.hedging import HedgeSettings
-from choirmaster.serve.roles import Role, check_share
+from choirmaster.serve.roles import check_share
 
 FALLBACKS = ("error", "member", "constant")
 RECORD_MODES = ("async", "durable")
@@ -72,17 +73,6 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """Roles and weights as the file says."""
-
-    roles: Mapping[str, Role]
-    shares: Mapping[str, float]
-    weights: Mapping[str, float]
-    weight_version: str
-    frozen: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class EnsembleSettings:
     """One ensemble as it is run.
 
@@ -133,12 +123,13 @@ class EnsembleSettings:
         return self.members.get(name, MemberSettings())
 
     @property
-    def declared(self) -> Declared:
+    def declared(self) -> Standing:
         """The standing that holds until somebody says otherwise."""
         how = {one.name: self.member(one.name) for one in self.layout.members}
-        return Declared(
-            {name: one.role for name, one in how.items()}, {name: one.share for name, one in how.items()},
-            self.weights.values, self.weights.version,
+        return Standing(
+            {name: one.role for name, one in how.items()},
+            {name: one.share for name, one in how.items() if one.role is Role.CANARY},
+            {name: float(self.weights.values.get(name, 1.0)) for name in how}, self.weights.version,
         )  # fmt: skip
 
     def check(self) -> None:
@@ -148,9 +139,10 @@ class EnsembleSettings:
         names = [one.name for one in self.layout.members]
         if not names:
             raise ConfigError("an ensemble needs at least one member", where=f"{where}.members")
-        if not 1 <= self.quorum <= len(names):
-            raise ConfigError("quorum out of range", where=f"{where}.answer.quorum", expected=f"1 to {len(names)}",
-                              got=str(self.quorum))  # fmt: skip
+        voters = sum(self.member(name).role is Role.VOTER for name in names)
+        if not 1 <= self.quorum <= voters:
+            raise ConfigError("quorum out of range", where=f"{where}.answer.quorum", got=str(self.quorum),
+                              expected=f"1 to {voters}, the members whose role is voter")  # fmt: skip
         if not 0 < self.deadline_seconds <= 3600:
             raise ConfigError("deadline out of range", where=f"{where}.answer.deadline", expected="above 0, at most 1h",
                               got=f"{self.deadline_seconds}s")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 
 from choirmaster.errors import ConfigError, Unavailable, UnknownName
 from choirmaster.layout import Status
-from choirmaster.serve.roles import Role, in_share
+from choirmaster.overlay import Role, standing
+from choirmaster.serve.roles import in_share
 from choirmaster.serve.settings import Fallback, MemberSettings, Weights
 from tests.entrances.http.kit import Fake, runner
 from tests.unit.serve.test_runner import request, three
 
 
-@dataclass(frozen=True)
-class Standing:
-    roles: dict = field(default_factory=dict)
-    shares: dict = field(default_factory=dict)
-    weights: dict = field(default_factory=dict)
-    weight_version: str = "w"
-    frozen: bool = False
+def Standing(roles=(), shares=(), weights=(), weight_version="w", frozen=False):
+    """Return a standing; a member that is not named votes with weight 1."""
+    named = {name: Role(role) for name, role in dict(roles).items()}
+    return standing.Standing(named, dict(shares), dict(weights), weight_version, frozen)
 
 
 CONSTANT = Fallback("constant", constant={"no": 0.5, "yes": 0.5})
@@ -163,8 +161,8 @@ def test_a_share_is_stable_and_its_size_is_right():
 
 
 @pytest.mark.parametrize("wrong", [
-    Standing({"zz": "off"}), Standing({"a": "king"}), Standing(weights={"zz": 1.0}), Standing(weights={"a": -1.0}),
-    Standing({"a": "shadow", "b": "shadow", "c": "off"}), Standing({"a": "canary"}, {"a": 1.5}),
+    Standing({"zz": "off"}), Standing(shares={"zz": 0.1}), Standing(weights={"zz": 1.0}), Standing(weights={"a": -1.0}),
+    Standing({"a": "canary"}, {"a": 1.5}),
     Standing({"b": "off", "c": "off"}, weights={"a": 0.0}),
 ])  # fmt: skip
 def test_a_standing_that_cannot_work_is_refused_and_changes_nothing(wrong):
@@ -176,11 +174,21 @@ def test_a_standing_that_cannot_work_is_refused_and_changes_nothing(wrong):
     assert one.answer(request()).present == ("a", "b", "c")
 
 
-def test_fewer_voters_than_the_quorum_are_refused():
+@pytest.mark.parametrize("roles", [{"b": "off", "c": "off"}, {"a": "shadow", "b": "off", "c": "off"}])
+def test_an_operator_may_leave_fewer_voters_than_the_quorum_and_the_fallback_answers(roles):
+    one = pool(quorum=2, fallback=CONSTANT)
+    one.apply(Standing(roles))
+    assert one.answer(request()).output.tolist() == [[0.5, 0.5]]
     one = pool(quorum=2)
-    one.apply(Standing({"c": "off"}))
-    with pytest.raises(ConfigError, match="fewer voters than the quorum"):
-        one.apply(Standing({"b": "canary", "c": "off"}, {"b": 1.0}))
+    one.apply(Standing(roles))
+    with pytest.raises(Unavailable):
+        one.answer(request())
+    assert not one.ready
+
+
+def test_a_file_with_fewer_voters_than_the_quorum_is_refused():
+    with pytest.raises(ConfigError, match="quorum"):
+        pool(quorum=3, members={"a": MemberSettings(role=Role.SHADOW)})
 
 
 def test_frozen_weights_do_not_move_and_an_operator_still_may():
@@ -207,7 +215,7 @@ def test_under_load_no_answer_fails_and_none_mixes_two_standings():
     """C9: a member leaves and comes back, and weights move, while requests run."""
     members = {name: Fake(name, value) for name, value in (("a", 0.2), ("b", 0.4), ("c", 0.9))}
     one = runner(members, three(*members.values()), fusion="weighted_mean")
-    standings = {
+    named = {
         f"s{k}": Standing({"c": ("voter", "off", "shadow")[k % 3]}, {}, {"a": 1.0 + k, "b": 1.0, "c": 2.0}, f"s{k}")
         for k in range(30)
     }
@@ -215,17 +223,17 @@ def test_under_load_no_answer_fails_and_none_mixes_two_standings():
     wrong, stop, count = [], threading.Event(), [0]
 
     def expected(standing):
-        named = [name for name in shares if standing.roles.get(name, "voter") == "voter"]
-        weight = {name: standing.weights[name] for name in named}
-        return sum(weight[name] * shares[name] for name in named) / sum(weight.values()), tuple(named)
+        voting = [name for name in shares if standing.roles.get(name, "voter") == "voter"]
+        weight = {name: standing.weights[name] for name in voting}
+        return sum(weight[name] * shares[name] for name in voting) / sum(weight.values()), tuple(voting)
 
-    one.apply(standings["s0"])
+    one.apply(named["s0"])
 
     def ask():
         while not stop.is_set():
             answer = one.answer(request())
             count[0] += 1
-            value, present = expected(standings[answer.weight_version])
+            value, present = expected(named[answer.weight_version])
             if abs(answer.output[0, 1] - value) > 1e-12 or answer.present != present:
                 wrong.append(answer)
 
@@ -233,7 +241,7 @@ def test_under_load_no_answer_fails_and_none_mixes_two_standings():
     for thread in threads:
         thread.start()
     for k in range(200):
-        one.apply(standings[f"s{k % 30}"])
+        one.apply(named[f"s{k % 30}"])
         time.sleep(0.002)
     stop.set()
     for thread in threads:
