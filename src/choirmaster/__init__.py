@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from choirmaster.api import Result, TrainResult, monitor, train
     from choirmaster.api.profiles import Profile, profile
-    from choirmaster.client import Client
+    from choirmaster.client import AsyncClient, Client
     from choirmaster.detect import detect_changes, window_changes
     from choirmaster.estimators.ensemble import Ensemble
     from choirmaster.schema import Schema
 
 _HOMES = {
-    "Client": "choirmaster.client", "Ensemble": "choirmaster.estimators.ensemble",
+    "AsyncClient": "choirmaster.client", "Client": "choirmaster.client", "Ensemble": "choirmaster.estimators.ensemble",
     "Profile": "choirmaster.api.profiles", "Result": "choirmaster.api", "Schema": "choirmaster.schema",
     "TrainResult": "choirmaster.api", "detect_changes": "choirmaster.detect", "monitor": "choirmaster.api",
     "profile": "choirmaster.api.profiles", "train": "choirmaster.api", "window_changes": "choirmaster.detect",
 }  # fmt: skip
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "Ensemble",
     "Profile",

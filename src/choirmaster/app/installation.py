@@ -17,6 +17,7 @@ import structlog
 from choirmaster.app.clock import RealClock
 from choirmaster.app.ensembles import layout_of, load_member, monitor_settings, serve_settings
 from choirmaster.app.files import beside, journal_folder, read_config, store_folder
+from choirmaster.app.waiting import Waiting
 from choirmaster.config import Config
 from choirmaster.config import Sink as SinkConfig
 from choirmaster.engines.local import LocalEngine
@@ -28,6 +29,7 @@ from choirmaster.record.drainer import Drainer
 from choirmaster.record.queue import AsyncRecorder, DurableRecorder
 from choirmaster.record.service import IngestService
 from choirmaster.serve.runner import EnsembleRunner
+from choirmaster.serve.settings import EnsembleSettings
 from choirmaster.serve.telemetry import Telemetry
 from choirmaster.sinks import build as build_sink
 from choirmaster.states.reference import from_bytes
@@ -67,7 +69,8 @@ class Installation:
         self.layouts: dict[str, Layout] = {}
         self.members: dict[str, dict[str, Member]] = {}
         self.runners: dict[str, EnsembleRunner] = {}
-        self.queries = Queries(self.store, (), LocalEngine())
+        self.queries = Queries(self.store, (), LocalEngine(),
+                               waiting=Waiting(journal_folder(self.config, path), self.store))  # fmt: skip
         self.notifier = Notifier(self._sinks(), self.store, self.clock)
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.monitor = Monitor(
@@ -102,13 +105,17 @@ class Installation:
         self.config = read_config(self.path, self.overrides)
 
     def start_runner(self, name: str) -> None:
-        """Make one adopted ensemble answer requests."""
-        config = self.config.ensembles[name]
-        settings = serve_settings(name, config, self.layouts[name], self._cutoff(name))
-        record = self.recorder(config.answer.record)
-        self.runners[name] = EnsembleRunner(
-            settings, self.members[name], self.clock, record=record, telemetry=self.telemetry
-        )
+        """Make one adopted ensemble answer requests, and keep what it answers."""
+        record = self.recorder(self.config.ensembles[name].answer.record)
+        self.runners[name] = self.runner(name, record=record)
+
+    def runner(
+        self, name: str, settings: Callable[[EnsembleSettings], EnsembleSettings] = lambda one: one,
+        *, record: Callable[[Any], str] | None = None,
+    ) -> EnsembleRunner:  # fmt: skip
+        """Return what answers for an ensemble; without a recorder nothing is kept."""
+        own = serve_settings(name, self.config.ensembles[name], self.layouts[name], self._cutoff(name))
+        return EnsembleRunner(settings(own), self.members[name], self.clock, record=record, telemetry=self.telemetry)
 
     def _cutoff(self, name: str) -> float | None:
         """Return the fused cutoff: the configured number, else the one the reference chose."""

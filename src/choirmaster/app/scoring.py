@@ -1,26 +1,21 @@
-"""Score the rows of a file with an ensemble's members, without a server."""
+"""Score the rows of a reference file with an ensemble's members."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from choirmaster.app.rows import open_rows
-from choirmaster.errors import ConfigError, DataError
+from choirmaster.errors import DataError
 from choirmaster.layout import Layout, SeriesSpec, Task
 from choirmaster.ports import Member
 from choirmaster.schema import Schema
 from choirmaster.serve.outputs import alignment
 from choirmaster.sources.canonical import Canonical
-
-if TYPE_CHECKING:
-    from choirmaster.app.installation import Installation
 
 ROWS_AT_ONCE = 10_000
 
@@ -67,70 +62,3 @@ def _outputs(member: Member, features: pa.Table, layout: Layout, one: SeriesSpec
     if layout.task is Task.BINARY:
         return {names[0]: aligned[:, layout.classes.index(layout.positive)]}
     return {name: aligned[:, k] for k, name in enumerate(names)}
-
-
-def predict_file(
-    site: Installation, ensemble: str, data: str, out: Path, progress: Callable[..., None]
-) -> dict[str, Any]:
-    """Answer every row of a file; writes JSON lines, CSV or Parquet by the suffix of ``out``; memory is bounded."""
-    name = ensemble or (next(iter(site.layouts)) if len(site.layouts) == 1 else "")
-    if name not in site.layouts:
-        raise ConfigError("unknown ensemble", got=f'"{ensemble}"', allowed=site.layouts)
-    layout = site.layouts[name]
-    rows = open_rows(data)
-    schema = Schema(str(layout.task), classes=layout.classes or None, positive=layout.positive or None,
-                    numeric=layout.numeric, categorical=layout.categorical, features=layout.features)  # fmt: skip
-    canonical = Canonical(schema, layout, rows.arrow)
-    if canonical.missing:
-        raise DataError(
-            "the file lacks features", where=data, got=", ".join(canonical.missing), allowed=rows.arrow.names
-        )
-    site.start_runner(name)
-    runner, counts = site.runners[name], Counter[str]()
-
-    def answers() -> Iterator[pa.RecordBatch]:
-        done = 0
-        for split in rows.splits(canonical.columns):
-            for batch in split():
-                fused = runner.predict(features_of(pa.Table.from_batches([canonical(batch)]), layout))
-                done += batch.num_rows
-                progress("predict", done, 0, "rows")
-                counts["answered"] += int(np.isfinite(fused.reshape(len(fused), -1)).all(axis=1).sum())
-                counts["rows"] += batch.num_rows
-                yield _answer(fused, layout)
-
-    _write(answers(), out)
-    return {"file": str(out), **counts}
-
-
-def _answer(fused: Any, layout: Layout) -> pa.RecordBatch:
-    if not layout.task.classifies:
-        return pa.record_batch({"prediction": pa.array(fused, from_pandas=True)})
-    columns = {f"p_{name}": pa.array(fused[:, k], from_pandas=True) for k, name in enumerate(layout.classes)}
-    return pa.record_batch(columns)
-
-
-def _write(batches: Iterator[pa.RecordBatch], out: Path) -> None:
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    first = next(batches, None)
-    if first is None:
-        raise DataError("there is no row to answer", where=str(out))
-    if out.suffix in (".jsonl", ".ndjson"):
-        with out.open("w", encoding="utf-8") as file:
-            for batch in _chain(first, batches):
-                file.writelines(json.dumps(row) + "\n" for row in batch.to_pylist())
-        return
-    writers: dict[str, Any] = {".parquet": pyarrow.parquet.ParquetWriter, ".csv": pyarrow.csv.CSVWriter}
-    if out.suffix not in writers:
-        raise ConfigError("cannot write this kind of file", where=str(out), got=f'"{out.suffix}"',
-                          allowed=(*writers, ".jsonl"))  # fmt: skip
-    with writers[out.suffix](str(out), first.schema) as writer:
-        for batch in _chain(first, batches):
-            writer.write_batch(batch)
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest

@@ -77,12 +77,18 @@ class Services:
 
         serve(path, overrides=overrides, monitor=monitor, wait=wait, tell=tell)
 
-    def predict(self, path: Path, *, ensemble: str, data: str, out: Path, progress: Progress) -> Mapping[str, Any]:
-        """Answer every row of a file without a server."""
-        from choirmaster.app.scoring import predict_file
+    def predict(
+        self, path: Path, *, ensemble: str, data: str, out: Path, url: str, token_env: str, id: str, time: str,
+        rows: int, in_flight: int, rejects: Path | None, resume: bool, progress: Progress,
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """Answer every row of a file, by a server or without one."""
+        from choirmaster.app.answering import Asking, predict_here, predict_there
 
+        asking = Asking(id, time, rows, in_flight, rejects, resume)
+        if url:
+            return predict_there(url, token_env, ensemble, data, out, asking, progress)
         with _Site(path) as site:
-            return predict_file(site, ensemble, data, out, progress)
+            return predict_here(site, ensemble, data, out, asking, progress)
 
     def ingest(
         self, path: Path, *, data: str, ensemble: str, kind: str, schema: Schema | None, progress: Progress

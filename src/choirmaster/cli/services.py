@@ -77,8 +77,14 @@ class Services(Protocol):
         """Serve until interrupted; with ``wait``, also before the models are there."""
         ...
 
-    def predict(self, path: Path, *, ensemble: str, data: str, out: Path, progress: Progress) -> Record:
-        """Answer every row of a file without a server; returns counts of rows by what became of them."""
+    def predict(
+        self, path: Path, *, ensemble: str, data: str, out: Path, url: str, token_env: str, id: str, time: str,
+        rows: int, in_flight: int, rejects: Path | None, resume: bool, progress: Progress,
+    ) -> Record:  # fmt: skip
+        """Answer every row of a file, by the server at ``url`` or without one; returns counts of what became of them.
+
+        At least ``rows``, ``answered``, ``unanswered``, ``degraded`` and ``rejected``.
+        """
         ...
 
     def ingest(

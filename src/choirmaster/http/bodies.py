@@ -35,17 +35,17 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             raise RequestError("bad Content-Length", expected="a whole number")
         if len(declared) > 18 or int(declared) > limits.body_bytes:
             raise too_large("body", limits.body_bytes)
-    chunks, size = [], 0
+    body = bytearray()  # and no list: a body may come in a chunk for each byte
     try:
         async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.stream():
-                size += len(chunk)
-                if size > limits.body_bytes:
+                if len(body) + len(chunk) > limits.body_bytes:
                     raise too_large("body", limits.body_bytes)
-                chunks.append(chunk)
+                body += chunk
     except TimeoutError:
         raise Refused(408, f"the body took longer than {limits.body_seconds} s", {"Connection": "close"}) from None
-    return inflate(b"".join(chunks), request.headers.get("content-encoding", ""), limits)
+    encoding, raw = request.headers.get("content-encoding", ""), bytes(body)
+    return await asyncio.to_thread(inflate, raw, encoding, limits) if encoding else raw
 
 
 def too_large(what: str, limit: int) -> TooLarge:
@@ -54,7 +54,7 @@ def too_large(what: str, limit: int) -> TooLarge:
 
 
 def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
-    """Undo gzip or deflate without ever holding more than the limit.
+    """Undo gzip or deflate without ever holding more than the limit, which for a small body is a small one.
 
     >>> import gzip
     >>> inflate(gzip.compress(b"[1]"), "gzip", Limits())
@@ -65,15 +65,16 @@ def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
         return body
     if name not in ("gzip", "x-gzip", "deflate"):
         raise Refused(415, "unknown Content-Encoding: allowed: gzip, deflate, identity")
+    limit = min(limits.inflated_bytes, max(limits.inflated_small, limits.inflated_times * len(body)))
     out, size, rest = [], 0, body
     try:
         while rest:
             machine = zlib.decompressobj(zlib.MAX_WBITS | 32)
             while not machine.eof:
-                piece = machine.decompress(rest, min(_STEP, limits.inflated_bytes + 1 - size))
+                piece = machine.decompress(rest, min(_STEP, limit + 1 - size))
                 size += len(piece)
-                if size > limits.inflated_bytes:
-                    raise too_large("decompressed body", limits.inflated_bytes)
+                if size > limit:
+                    raise too_large("decompressed body", limit)
                 out.append(piece)
                 rest = machine.unconsumed_tail
                 if not piece and not rest and not machine.eof:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from choirmaster.errors import NotFound, Unavailable
 from choirmaster.http.bodies import ARROW_TYPES, media_type, read_body
 from choirmaster.http.problems import Refused
-from choirmaster.http.scoring import as_json
+from choirmaster.http.replies import as_json
 from choirmaster.http.table import INGEST, READ, Call, Ingest, Route
 
 NDJSON_TYPES = ("application/x-ndjson", "application/jsonl", "application/json")

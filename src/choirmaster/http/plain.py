@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from choirmaster.errors import RequestError
 from choirmaster.layout import Layout
@@ -24,6 +25,13 @@ from choirmaster.serve.request import (
 _ENVELOPE = ("rows", "columns", "ids", "times", "request_id", "timeout_ms")
 
 
+class Shares(msgspec.Struct):
+    """Each member's part in one answer: of kind ``share`` they add up to it, ``leave_one_out`` is what it changes."""
+
+    kind: str
+    members: dict[str, dict[str, float] | float]
+
+
 class RowAnswer(msgspec.Struct):
     """One row's answer. ``probability`` is by class name; null for a regression or where nobody could answer."""
 
@@ -34,6 +42,7 @@ class RowAnswer(msgspec.Struct):
     missing: dict[str, str]
     degraded: bool
     recorded: str
+    shares: Shares | UnsetType | None = UNSET
 
 
 class PlainAnswer(msgspec.Struct):
@@ -179,20 +188,31 @@ def _timeout(envelope: Mapping[str, Any]) -> float | None:
     return float(given) / 1e3
 
 
-def row_answers(answer: Answer) -> list[RowAnswer]:
-    """Return one line per row, each with who was present in that very row."""
+def row_answers(answer: Answer, explained: tuple[str, Any] | None = None) -> list[RowAnswer]:
+    """Return one line per row, each with who was present in that very row, and the members' shares where given."""
     same = (list(answer.present), dict[str, str](), False) if answer.whole else None
     said = predictions(answer)
-    shares: Sequence[Any] = answer.output.tolist()
+    numbers: Sequence[Any] = answer.output.tolist()
     out = []
     for row, identity in enumerate(answer.ids):
         present, missing, degraded = same or answer.row(row)
-        proba = dict(zip(answer.classes, shares[row], strict=True)) if answer.classes and answer.answered[row] else None
-        out.append(RowAnswer(identity, said[row], proba, present, missing, degraded, answer.recorded))
+        known = answer.classes and answer.answered[row]
+        proba = dict(zip(answer.classes, numbers[row], strict=True)) if known else None
+        shares = UNSET if explained is None else _shares(answer, row, *explained)
+        out.append(RowAnswer(identity, said[row], proba, present, missing, degraded, answer.recorded, shares))
     return out
 
 
-def response(answer: Answer, ignored: list[str]) -> PlainAnswer:
+def _shares(answer: Answer, row: int, kind: str, shares: Any) -> Shares | None:
+    """Return one row's shares; None where members did not make the answer."""
+    if not answer.answered[row] or answer.fallback[row]:
+        return None
+    named = zip(answer.calls, shares[row].tolist(), strict=True)
+    return Shares(kind, {call.name: dict(zip(answer.classes, one, strict=True)) if answer.classes else one
+                         for call, one in named if call.usable[row] and call.due[row]})  # fmt: skip
+
+
+def response(answer: Answer, ignored: list[str], rows: list[RowAnswer]) -> PlainAnswer:
     """Return the whole answer."""
     return PlainAnswer(answer.ensemble, answer.version, answer.weight_version, answer.degraded, answer.recorded,
-                       ignored, row_answers(answer))  # fmt: skip
+                       ignored, rows)  # fmt: skip

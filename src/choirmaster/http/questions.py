@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from choirmaster.errors import ConfigError, NotFound, RequestError, Unavailable
 from choirmaster.http.problems import Refused
-from choirmaster.http.scoring import as_json
+from choirmaster.http.replies import as_json
 from choirmaster.http.table import READ, Call, Handler, Route
 from choirmaster.times import parse_instant
 from choirmaster.values import VALUE_COLUMNS

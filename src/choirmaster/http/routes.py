@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from choirmaster.http import events, questions, scoring
+from choirmaster.http import events, models, questions, scoring
 from choirmaster.http.openapi import describe
-from choirmaster.http.scoring import as_json
+from choirmaster.http.replies import as_json
 from choirmaster.http.settings import ROLES
 from choirmaster.http.table import ANY_ROLE, Call, Route
 from choirmaster.http.tokens import may
@@ -20,6 +20,7 @@ async def openapi(call: Call) -> Response:
 
 
 ROUTES: tuple[Route, ...] = (
+    *models.ROUTES,
     *scoring.ROUTES,
     *events.ROUTES,
     *questions.ROUTES,

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import replace
+from types import TracebackType
+from typing import Self, TypeVar
 
 from starlette.responses import Response
 
-from choirmaster.errors import NotFound, RequestError, unknown
+from choirmaster.errors import RequestError, unknown
 from choirmaster.http import oip, plain
 from choirmaster.http.bodies import ARROW_TYPES, decode, decode_any, media_type, read_arrow, read_body
+from choirmaster.http.explaining import explain
+from choirmaster.http.models import Model, both, find_model
 from choirmaster.http.problems import Refused, encode
-from choirmaster.http.table import ANY_ROLE, EVERYBODY, SCORE, Call, Route
-from choirmaster.layout import Layout
+from choirmaster.http.replies import packed
+from choirmaster.http.statistics import Took
+from choirmaster.http.table import SCORE, Call, Route
+from choirmaster.serve.request import PredictRequest
 from choirmaster.serve.runner import EnsembleRunner
 
 T = TypeVar("T")
-ANY_SCORER = SCORE | {"read", "operate"}
-
-
-def as_json(value: Any, status: int = 200) -> Response:
-    """Return a value as a JSON answer."""
-    return Response(encode(value), status, media_type="application/json")
 
 
 async def in_turn(call: Call, work: Callable[[], T]) -> T:
@@ -30,103 +30,73 @@ async def in_turn(call: Call, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(call.pools.scoring, work)
 
 
-class Model:
-    """What a model name of the protocol stands for: an ensemble, or one of its members."""
+class Timed:
+    """One request to a model, counted when it ends: as answered, with the time of each step, or as failed."""
 
-    def __init__(self, name: str, runner: EnsembleRunner, member: str = "") -> None:
-        self.name, self.runner, self.member = name, runner, member
+    def __init__(self, call: Call, model: str) -> None:
+        self._clock, self._statistics, self._model = call.services.clock, call.services.statistics, model
+        self.arrived = self._clock.monotonic()
+        self._laps = [self.arrived]
+        self.rows = 0
 
-    @property
-    def version(self) -> str:
-        """The version that answers."""
-        return self.runner.members[self.member].version if self.member else self.runner.version
+    def read(self, request: PredictRequest) -> PredictRequest:
+        """Take the rows, which are now read; returns them with the time they have been here since."""
+        self.rows = request.rows
+        self.lap()
+        return replace(request, arrived=self.arrived)
 
-    @property
-    def layout(self) -> Layout:
-        """The inputs it takes."""
-        layout = self.runner.layout
-        return oip.member_layout(layout, self.runner.members[self.member].features) if self.member else layout
+    def lap(self) -> None:
+        """End a step and begin the next."""
+        self._laps.append(self._clock.monotonic())
 
-    @property
-    def ready(self) -> bool:
-        """Whether it can be asked."""
-        return self.runner.member_ready(self.member) if self.member else self.runner.ready
+    def __enter__(self) -> Self:
+        """Begin to read; what was before is waiting."""
+        self.lap()
+        return self
 
-
-def find_model(call: Call) -> Model:
-    """Return the model named in the path, or raise NotFound."""
-    name, version = call.path("model"), call.path("version")
-    ensemble, _, member = name.partition(".")
-    runner = call.services.runners.get(ensemble)
-    if runner is None or (member and member not in runner.members) or name.endswith("."):
-        raise NotFound("unknown model", got=f'"{name[:100]}"', allowed=model_names(call))
-    model = Model(name, runner, member)
-    if version and version != model.version:
-        raise NotFound("unknown version", where=name, got=f'"{version[:100]}"', allowed=(model.version,))
-    return model
-
-
-def model_names(call: Call) -> list[str]:
-    """Return every ensemble, each followed by its members."""
-    return [name for ensemble, runner in list(call.services.runners.items())
-            for name in (ensemble, *(f"{ensemble}.{one}" for one in runner.members))]  # fmt: skip
-
-
-async def live(call: Call) -> Response:
-    """Answer that the process runs."""
-    return as_json({"live": True, "ready": call.services.ready})
-
-
-async def ready(call: Call) -> Response:
-    """Answer whether all ensembles can be asked."""
-    if call.services.ready:
-        return as_json({"ready": True, "live": True})
-    return as_json({"ready": False, "live": True, "error": "not ready"}, 503)
-
-
-async def server(call: Call) -> Response:
-    """Answer the server's metadata."""
-    return as_json({"name": "choirmaster", "version": call.services.version, "extensions": []})
-
-
-async def models(call: Call) -> Response:
-    """Answer all model names."""
-    return as_json({"models": model_names(call)})
-
-
-async def model(call: Call) -> Response:
-    """Answer one model's metadata."""
-    found = find_model(call)
-    members = () if found.member else tuple(found.runner.members)
-    return as_json(oip.metadata(found.name, found.version, found.layout, members))
-
-
-async def model_ready(call: Call) -> Response:
-    """Answer whether one model can be asked."""
-    found = find_model(call)
-    if found.ready and not call.services.draining:
-        return as_json({"name": found.name, "ready": True})
-    return as_json({"name": found.name, "ready": False, "error": "not ready"}, 503)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lap()
+        if error is not None:
+            self._statistics.failed(self._model, self._laps[-1] - self._laps[0])
+            return
+        steps = [end - start for start, end in zip(self._laps, self._laps[1:], strict=False)]
+        self._statistics.answered(self._model, self.rows, Took(*steps), now=self._clock.now())
 
 
 async def infer(call: Call) -> Response:
     """Answer an infer request."""
     found = find_model(call)
-    if "inference-header-content-length" in call.request.headers:
-        raise Refused(400, "binary tensors are not accepted: send JSON data, without Inference-Header-Content-Length")
     raw = await read_body(call.request, call.settings.limits)
-    now = call.services.clock.now()
-    return await in_turn(call, lambda: _infer(found, raw, now))
+    timed = Timed(call, found.name)
+    return await in_turn(call, lambda: _infer(call, found, raw, timed))
 
 
-def _infer(found: Model, raw: bytes, now: int) -> Response:
-    body = decode(raw, oip.DECODER)
-    layout, runner = found.layout, found.runner
-    request = oip.parse(layout, body, now=now, max_rows=runner.settings.max_rows)
-    if not found.member:
-        return as_json(oip.response(found.name, layout, runner.answer(request), body))
-    asked = runner.answer_member(found.member, request)
-    return as_json(oip.member_response(found.name, layout, asked, body, request.ids))
+def _infer(call: Call, found: Model, raw: bytes, timed: Timed) -> Response:
+    with timed:
+        written = _written(call, found, raw, timed)
+    accept = call.request.headers.get("accept-encoding", "")
+    if written.json_bytes is None:
+        return packed(written.body, accept)
+    headers = {oip.BINARY_HEADER: str(written.json_bytes)}
+    return packed(written.body, accept, media_type="application/octet-stream", headers=headers)
+
+
+def _written(call: Call, found: Model, raw: bytes, timed: Timed) -> oip.Written:
+    layout, runner, services = found.layout, found.runner, call.services
+    head, tail = oip.split(raw, call.request.headers.get(oip.BINARY_HEADER))
+    whole = tail is not None and not head  # one tensor and no JSON
+    body = oip.raw_body(layout, tail) if whole and tail is not None else decode(head, oip.DECODER)
+    request = timed.read(oip.parse(layout, body, tail, now=services.clock.now(), max_rows=runner.settings.max_rows))
+    if found.member:
+        asked = runner.answer_member(found.member, request)
+        timed.lap()
+        return oip.member_response(found.name, layout, asked, body, request.ids)
+    answer = runner.answer(request)
+    timed.lap()
+    services.statistics.called(found.name, answer.calls, now=services.clock.now())
+    return oip.response(found.name, layout, answer, body, lambda: explain(runner, answer))
 
 
 def find_runner(call: Call) -> EnsembleRunner:
@@ -144,21 +114,27 @@ async def predict(call: Call) -> Response:
     kind = media_type(call.request)
     if kind not in ("", "application/json", *ARROW_TYPES):
         raise Refused(415, f"unknown Content-Type: allowed: application/json, {', '.join(ARROW_TYPES)}")
+    if call.query("explain", "false") not in ("true", "false"):
+        raise RequestError("bad explain", where="?explain", expected="true or false", got=call.query("explain")[:40])
     raw = await read_body(call.request, call.settings.limits)
-    now = call.services.clock.now()
-    return await in_turn(call, lambda: _predict(call, runner, kind, raw, now))
+    timed = Timed(call, runner.name)
+    return await in_turn(call, lambda: _predict(call, runner, kind, raw, timed))
 
 
-def _predict(call: Call, runner: EnsembleRunner, kind: str, raw: bytes, now: int) -> Response:
-    parsed = _parsed(call, runner, kind, raw, now)
-    answer = runner.answer(parsed.request)
-    if parsed.single:
-        return as_json(plain.row_answers(answer)[0])
-    return as_json(plain.response(answer, parsed.ignored))
+def _predict(call: Call, runner: EnsembleRunner, kind: str, raw: bytes, timed: Timed) -> Response:
+    with timed:
+        parsed = _parsed(call, runner, kind, raw)
+        answer = runner.answer(timed.read(parsed.request))
+        timed.lap()
+        call.services.statistics.called(runner.name, answer.calls, now=call.services.clock.now())
+        shares = explain(runner, answer) if call.query("explain") == "true" else None
+        rows = plain.row_answers(answer, shares)
+        body = encode(rows[0] if parsed.single else plain.response(answer, parsed.ignored, rows))
+    return packed(body, call.request.headers.get("accept-encoding", ""))
 
 
-def _parsed(call: Call, runner: EnsembleRunner, kind: str, raw: bytes, now: int) -> plain.Parsed:
-    limit = runner.settings.max_rows
+def _parsed(call: Call, runner: EnsembleRunner, kind: str, raw: bytes) -> plain.Parsed:
+    limit, now = runner.settings.max_rows, call.services.clock.now()
     if kind not in ARROW_TYPES:
         return plain.parse(runner.layout, decode_any(raw), now=now, max_rows=limit)
     table = read_arrow(raw, call.settings.limits)
@@ -169,23 +145,9 @@ def _parsed(call: Call, runner: EnsembleRunner, kind: str, raw: bytes, now: int)
     return plain.from_columns(runner.layout, columns, table.num_rows, {}, now=now)
 
 
-def _both(method: str, path: str, handler: Any, summary: str, **more: Any) -> list[Route]:
-    """Declare a model route without and with a version in its path."""
-    versioned = path.replace("{model}", "{model}/versions/{version}")
-    return [Route(method, one, handler=handler, summary=summary, **more) for one in (path, versioned)]
-
-
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/v2/health/live", EVERYBODY, live, "Whether the process runs"),
-    Route("GET", "/v2/health/ready", EVERYBODY, ready, "Whether every ensemble can answer"),
-    Route("GET", "/v2", ANY_ROLE, server, "Server metadata"),
-    Route("GET", "/v2/", ANY_ROLE, server, "Server metadata"),
-    Route("GET", "/v2/models", ANY_SCORER, models, "Every ensemble and member"),
-    *_both("GET", "/v2/models/{model}", model, "What a model takes and gives", roles=ANY_SCORER,
-           answer=oip.ModelMetadata),
-    *_both("GET", "/v2/models/{model}/ready", model_ready, "Whether a model can be asked", roles=ANY_SCORER),
-    *_both("POST", "/v2/models/{model}/infer", infer, "Predict (Open Inference Protocol V2)", roles=SCORE,
-           kind="event", body=oip.InferRequest, answer=oip.InferResponse),
+    *both("POST", "/v2/models/{model}/infer", infer, "Predict (Open Inference Protocol V2)", roles=SCORE,
+          kind="event", body=oip.InferRequest, answer=oip.InferResponse),
     Route("POST", "/api/predict/{ensemble}", SCORE, predict, "Predict from plain records", kind="event",
-          body=plain.Rows, answer=plain.PlainAnswer),
+          body=plain.Rows, answer=plain.PlainAnswer, parameters=("explain",)),
 )  # fmt: skip

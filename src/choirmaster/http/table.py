@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from choirmaster.http.settings import ROLES, AccessSettings
+from choirmaster.http.statistics import Statistics
 from choirmaster.ports import AuditEntry, Clock
 from choirmaster.serve.runner import EnsembleRunner
 
@@ -68,6 +69,8 @@ class Services:
         Appends one entry to the audit table.
     pages : sequence of Route
         Further routes, such as the dashboard's; each declares its roles.
+    statistics : Statistics
+        What each model was asked so far.
     on_close : sequence of callable
         Run in order after the last answer: flush the recorder, close the store.
     """
@@ -82,6 +85,7 @@ class Services:
     version: str = "0"
     on_start: Sequence[Callable[[], None]] = ()
     on_close: Sequence[Callable[[], None]] = ()
+    statistics: Statistics = field(default_factory=Statistics)
     draining: bool = False
 
     @property

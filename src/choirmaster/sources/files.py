@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +50,17 @@ class FileSource:
     ----------
     schema : pyarrow.Schema
         The columns of all files together; a column that one file lacks is null there.
+    texts : set of str
+        Columns of numbers that are handed out as texts where the file holds texts, so that a caller sees each bad cell.
     paths : tuple of Path
     faults : Faults
         Rows and cells that could not be read, counted while reading.
     """
 
-    def __init__(self, paths: Sequence[Path], faults: Faults | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], faults: Faults | None = None, *, texts: Iterable[str] = ()) -> None:
         self.paths, self.faults = tuple(paths), faults or Faults()
-        self._schemas = [_reader(path).schema_of(path, self.faults) for path in self.paths]
+        found = [_reader(path).schema_of(path, self.faults) for path in self.paths]
+        self._schemas = [_as_texts(path, one, frozenset(texts)) for path, one in zip(self.paths, found, strict=True)]
         self.schema = _unified(self._schemas)
 
     def splits(self) -> list[Split]:
@@ -100,15 +103,15 @@ class FileSource:
         return shaped
 
 
-def open_files(pattern: str | Path, *, faults: Faults | None = None) -> FileSource:
-    """Open a path, a folder or a glob; ``.gz`` is read through.
+def open_files(pattern: str | Path, *, faults: Faults | None = None, texts: Iterable[str] = ()) -> FileSource:
+    """Open a path, a folder or a glob; ``.gz`` is read through. Columns in ``texts`` are not turned into numbers.
 
     Raises
     ------
     DataError
         Nothing matches, a file's kind is not known, or it cannot be read at all.
     """
-    return FileSource(_paths(str(pattern)), faults)
+    return FileSource(_paths(str(pattern)), faults, texts=texts)
 
 
 def _paths(pattern: str) -> list[Path]:
@@ -136,6 +139,14 @@ def _suffix(path: Path) -> str:
 
 def _reader(path: Path):  # type: ignore[no-untyped-def]  # a module with schema_of and parts  # noqa: ANN202
     return _READERS[_suffix(path)]
+
+
+def _as_texts(path: Path, schema: pa.Schema, texts: frozenset[str]) -> pa.Schema:
+    """Return a schema whose columns of numbers in ``texts`` are texts; Parquet has types of its own."""
+    if _reader(path) is parquet_file:
+        return schema
+    return pa.schema([pa.field(one.name, pa.string()) if one.name in texts and pa.types.is_floating(one.type) else one
+                      for one in schema])  # fmt: skip
 
 
 def _unified(schemas: Sequence[pa.Schema]) -> pa.Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ from choirmaster.watch.remembered import Remembered, stand_of
 from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
 from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
+from choirmaster.watch.shown import Waiting, prediction
 from choirmaster.watch.spans import Spans
 from choirmaster.watch.unstored import stored, unstored
 
@@ -42,8 +43,11 @@ class Queries(SliceQueries):
         Measures rows again for values as known at another time.
     """
 
-    def __init__(self, store: Store, settings: Iterable[MonitorSettings], engine: Measures | None = None) -> None:
-        self.store, self.engine = store, engine
+    def __init__(
+        self, store: Store, settings: Iterable[MonitorSettings], engine: Measures | None = None, *,
+        waiting: Waiting | None = None,
+    ) -> None:  # fmt: skip
+        self.store, self.engine, self.waiting = store, engine, waiting
         self.settings = {one.name: one for one in settings}
         self._histories: dict[str, History] = {}
         self._months, self._summed = Remembered(), Remembered(at_most=4)
@@ -344,9 +348,9 @@ class Queries(SliceQueries):
                  "cause": one.cause, "before": one.before, "after": one.after}
                 for one in self.store.audit(limit=limit) if subject in ("", one.subject)]  # fmt: skip
 
-    def prediction(self, ensemble: str, identity: str) -> Mapping[str, Any] | None:
-        """Return one stored prediction with its labels, or None."""
-        return self.store.find(self._known(ensemble).name, identity)
+    def prediction(self, ensemble: str, identity: str) -> dict[str, Any] | None:
+        """Return one kept prediction with its labels, or None."""
+        return prediction(self.store, self._known(ensemble), identity, self.waiting)
 
     def reference(self, ensemble: str) -> Reference | None:
         """Return the current reference of an ensemble."""

@@ -29,8 +29,12 @@ PUBLIC = {("GET", "/v2/health/live"), ("GET", "/v2/health/ready")}
 ANY = {("GET", "/v2"), ("GET", "/v2/"), ("GET", "/openapi.json")}
 SCORERS = {
     ("GET", one) for one in ("/v2/models", "/v2/models/{model}", "/v2/models/{model}/versions/{version}",
-                             "/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready")
-}  # fmt: skip
+                             "/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready",
+                             "/v2/models/{model}/config", "/v2/models/{model}/versions/{version}/config",
+                             "/v2/models/{model}/stats", "/v2/models/{model}/versions/{version}/stats",
+                             "/v2/models/stats")
+} | {("POST", "/v2/repository/index")}  # fmt: skip
+OPERATE_ONLY = {("POST", f"/v2/repository/models/{{model}}/{verb}") for verb in ("load", "unload")}
 SCORE_ONLY = {
     ("POST", one) for one in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer",
                               "/api/predict/{ensemble}")
@@ -50,7 +54,7 @@ def expected(key: tuple[str, str]) -> set[str]:
         return {"", *ROLES}
     for group, roles in ((ANY, set(ROLES)), (SCORERS, {"score", "read", "operate"}), (SCORE_ONLY, {"score"}),
                          (INGEST_ONLY, {"ingest"}), (READERS, {"read", "operate"}),
-                         (RECEIPT, {"ingest", "read", "operate"})):  # fmt: skip
+                         (OPERATE_ONLY, {"operate"}), (RECEIPT, {"ingest", "read", "operate"})):  # fmt: skip
         if key in group:
             return roles | {"admin"}
     raise AssertionError(f"{key} is in no group: say who may use it")

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from choirmaster.client import Client
-from choirmaster.errors import AccessError, ConfigError, Forbidden, NotFound, RequestError, Unavailable
+from choirmaster.errors import AccessError, ConfigError, Forbidden, NotFound, RequestError
 from choirmaster.http.app import build_app
 from choirmaster.http.server import bind
 from choirmaster.http.settings import AccessSettings, Limits
@@ -205,46 +205,3 @@ def test_while_draining_it_is_not_ready_and_takes_no_events():
     assert ask.get("/v2/health/ready").status_code == 503 and ask.get("/v2/health/live").status_code == 200
     assert ask.get("/v2/models/delays/ready").status_code == 503
     assert ask.post("/api/ingest/labels", content=b"{}").status_code == 503
-
-
-# -- trying again ---------------------------------------------------------------------------------------------------
-
-
-class Script(httpx.BaseTransport):
-    """Answers as written: a status, or no connection."""
-
-    def __init__(self, *answers):
-        self.answers, self.bodies = list(answers), []
-
-    def handle_request(self, request):
-        self.bodies.append(request.read())
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return httpx.Response(
-            answer, json={"error": "words", "predictions": [{"id": "i"}]}, headers={"Retry-After": "2"}
-        )
-
-
-def test_it_tries_again_with_the_same_ids_and_longer_pauses():
-    waits = []
-    script = Script(httpx.ConnectError("refused"), 503, httpx.ReadTimeout("slow"), 200)
-    client = Client("http://127.0.0.1:1", transport=script, sleep=waits.append)
-    assert client.predict("delays", {"x": 1}) == [{"id": "i"}]
-    assert len(set(script.bodies)) == 1 and b"request_id" in script.bodies[0]
-    assert waits == [0.1, 2.0, 0.4]
-
-
-def test_it_gives_up_and_says_what_was_last():
-    script = Script(*[503] * 3)
-    client = Client("http://127.0.0.1:1", transport=script, sleep=lambda _: None, tries=3)
-    with pytest.raises(Unavailable, match="status 503: words; tried 3 times"):
-        client.metrics()
-
-
-@pytest.mark.parametrize("status", [400, 404, 500])
-def test_a_refusal_is_not_tried_again(status):
-    script = Script(status)
-    with pytest.raises((RequestError, NotFound), match=f"status {status}: words"):
-        Client("http://127.0.0.1:1", transport=script, sleep=lambda _: None).alerts("delays")
-    assert len(script.bodies) == 1

@@ -1,0 +1,176 @@
+"""One kept prediction as people ask for it: what went in, who said what, who was missing, and each member's part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from choirmaster import fusion
+from choirmaster.errors import ChoirmasterError
+from choirmaster.layout import (
+    Layout,
+    Output,
+    SeriesSpec,
+    Status,
+    Task,
+    class_column,
+    feature_column,
+    series_prefix,
+    tag_column,
+)
+from choirmaster.ports import Store
+from choirmaster.times import isoformat, to_micros
+from choirmaster.values import FUSED
+from choirmaster.watch.settings import MonitorSettings
+
+_FALLBACK = "fallback:"
+STORED, QUEUED = "stored", "queued"
+LABEL = ("value", "known_at", "source", "revision", "recorded_at")
+
+Waiting = Callable[[str, str], tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]]
+"""Returns the prediction and the labels of an id that are durable and not in the store yet."""
+
+
+def prediction(
+    store: Store, settings: MonitorSettings, identity: str, waiting: Waiting | None = None
+) -> dict[str, Any] | None:
+    """Return one kept prediction, of the store or of what waits for it; None for an id that nobody knows."""
+    row = store.find(settings.name, identity)
+    waits, labels = (None, ()) if waiting is None else waiting(settings.name, identity)
+    found = row or waits
+    if found is None:
+        return None
+    return shown(settings.name, settings.layout, found, rule=str(settings.facts.get("fusion", "")),
+                 weights=weights_of(settings, str(found["weight_version"] or "")),
+                 state=STORED if row else QUEUED, queued_labels=labels)  # fmt: skip
+
+
+def weights_of(settings: MonitorSettings, version: str) -> dict[str, float] | None:
+    """Return the weights that a kept version names, None where they are not known any more."""
+    name = version.removeprefix(_FALLBACK)
+    if name == "equal":
+        return dict.fromkeys((one.name for one in settings.layout.members), 1.0)
+    known: Any = settings.facts.get("weights", {})
+    return dict(known) if name == "configured" else None
+
+
+def shown(
+    ensemble: str, layout: Layout, row: Mapping[str, Any], *, rule: str, weights: Mapping[str, float] | None,
+    state: str = STORED, queued_labels: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Return a kept row in plain words.
+
+    Parameters
+    ----------
+    row : mapping
+        The canonical columns, with ``label``, ``measured`` and ``labels`` where it is in the store.
+    rule : str
+        The fusion rule.
+    weights : mapping or None
+        Weight by member under the row's weight version; None where they are not known any more.
+    state : str
+        ``stored``, or ``queued`` while it waits in the journal.
+    queued_labels : sequence of mapping
+        Labels that wait in the journal.
+    """
+    version = str(row["weight_version"] or "")
+    members = [_member(layout, one, row) for one in layout.members]
+    answer = _output(layout, _fused(layout), row)
+    fallback = version.startswith(_FALLBACK)
+    missing = {one["member"]: one["status"] for one in members if one["status"] != Status.OK}
+    shares = _shares(layout, row, rule, weights, fallback=fallback)
+    for one in members:
+        if "members" in shares:
+            one["share"] = shares["members"].get(one["member"])
+    labels = [{**_label(one), "state": STORED} for one in row.get("labels", ())]
+    labels += [{**_label(one), "state": QUEUED} for one in queued_labels]
+    return {
+        "ensemble": ensemble, "id": row["id"], "state": state, "time": _time(row["time"]), "split": row["split"],
+        "features": {one: row.get(feature_column(one)) for one in layout.features},
+        "tags": {one: row.get(tag_column(one)) for one in layout.tags},
+        **({"value": row.get("value")} if layout.value else {}),
+        "answer": answer, "answered_by_fallback": fallback, "present": [one["member"] for one in members
+                                                                        if one["status"] == Status.OK],
+        "missing": missing, "members": members, "fusion": rule, "weight_version": version.removeprefix(_FALLBACK),
+        "weights": dict(weights) if weights is not None else None,
+        "shares": {name: one for name, one in shares.items() if name != "members"},
+        "label": row.get("label"), "label_measured": row.get("measured"), "labels": labels,
+    }  # fmt: skip
+
+
+def _fused(layout: Layout) -> SeriesSpec:
+    return next(one for one in layout.series if one.name == FUSED)
+
+
+def _member(layout: Layout, series: SeriesSpec, row: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = series_prefix(series.name)
+    return {
+        "member": series.name, "status": row.get(f"{prefix}.status") or str(Status.ABSENT),
+        "answer": _output(layout, series, row), "version": row.get(f"{prefix}.version"),
+        "latency_us": row.get(f"{prefix}.latency_us"),
+    }  # fmt: skip
+
+
+def _output(layout: Layout, series: SeriesSpec, row: Mapping[str, Any]) -> Any:
+    """Return probabilities by class, numbers by level, a class, or a number; None where there is none."""
+    if series.output is Output.CLASS:
+        return row.get(class_column(series.name))
+    found = [row[name] for name in layout.output_columns(series) if row.get(name) is not None]
+    if len(found) < len(layout.output_columns(series)):
+        return None
+    if layout.task is Task.BINARY:
+        both = {layout.positive: found[0], _negative(layout): 1.0 - found[0]}
+        return {name: both[name] for name in layout.classes}
+    if layout.task.has_classes:
+        return dict(zip(layout.classes, found, strict=True))
+    return dict(zip(layout.levels, found, strict=True)) if layout.levels else found[0]
+
+
+def _negative(layout: Layout) -> str:
+    return next(one for one in layout.classes if one != layout.positive)
+
+
+def _shares(
+    layout: Layout, row: Mapping[str, Any], rule: str, weights: Mapping[str, float] | None, *, fallback: bool
+) -> dict[str, Any]:
+    """Return the kind of the members' parts and the parts, or why they are not known."""
+    if fallback:
+        return {"unknown": "the fallback answered, not the members"}
+    if weights is None:
+        return {"unknown": "the weights of that version are not known any more"}
+    outputs = [_output(layout, one, row) for one in layout.members]
+    numbers = [_numbers(layout, one) for one in outputs]
+    there = [one for one in numbers if one is not None]
+    if not there or not (layout.task.classifies or layout.task is Task.REGRESSION):
+        return {"unknown": "no member's numbers are kept"}
+    present = np.array([[one is not None for one in numbers]])
+    stacked = np.array([[np.zeros_like(there[0]) if one is None else one for one in numbers]])
+    member_weight = np.array([float(weights.get(one.name, 1.0)) for one in layout.members])
+    try:
+        values = fusion.member_shares(fusion.get(rule), stacked, present, member_weight)
+    except ChoirmasterError as error:
+        return {"unknown": str(error)}
+    return {"kind": "share", "members": {
+        one.name: _named(layout, values[0, at]) for at, one in enumerate(layout.members) if present[0, at]
+    }}  # fmt: skip
+
+
+def _numbers(layout: Layout, output: Any) -> Any:
+    if output is None or isinstance(output, str):
+        return None
+    return np.array([output[name] for name in layout.classes]) if layout.classes else np.float64(output)
+
+
+def _named(layout: Layout, values: Any) -> Any:
+    found = [None if np.isnan(one) else float(one) for one in np.atleast_1d(values)]
+    return dict(zip(layout.classes, found, strict=True)) if layout.classes else found[0]
+
+
+def _label(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _time(event.get(name)) if name.endswith("_at") else event.get(name) for name in LABEL}
+
+
+def _time(value: Any) -> str | None:
+    return None if value is None else isoformat(value if isinstance(value, int) else to_micros(value))
