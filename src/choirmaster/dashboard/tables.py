@@ -14,7 +14,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def column(key: str, label: str, kind: str = "text") -> dict[str, str]:
-    """Describe a column. Kinds: text, number, share, time, value, link, health, segment, metric."""
+    """Describe a column. Kinds: text, number, share, time, value, link, health, segment, metric; data is not shown."""
     return {"key": key, "label": label, "kind": kind}
 
 

@@ -10,21 +10,21 @@ from choirmaster.dashboard.ports import Queries
 from choirmaster.dashboard.tables import column, link, table
 
 STATES = (("", "all"), ("firing", "firing"), ("resolved", "resolved"))
-ALERT_COLUMNS = (
+ALERT_COLUMNS = (  # the sentence of an alert says what stands in the columns that are data only
     column("state", "state", "state"),
     column("severity", "severity"),
     column("ensemble", "ensemble", "link"),
     column("since", "since", "time"),
     column("resolved_at", "resolved", "time"),
     column("text", "what", "words"),
-    column("rule", "rule"),
-    column("series", "series"),
-    column("feature", "feature"),
-    column("segment", "segment", "segment"),
-    column("metric", "metric", "metric"),
+    column("rule", "rule", "data"),
+    column("series", "series", "data"),
+    column("feature", "feature", "data"),
+    column("segment", "segment", "data"),
+    column("metric", "metric", "data"),
     column("value", "value", "value"),
     column("bound", "bound", "number"),
-    column("window_start", "window", "time"),
+    column("window_start", "window", "data"),
 )
 AUDIT_COLUMNS = (
     column("at", "when", "time"),

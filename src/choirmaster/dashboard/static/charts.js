@@ -39,6 +39,8 @@ function columns(chart) {
 function range(chart) {
   return (u, low, high) => {
     if (low == null) return [0, 1];
+    // A share that never moves, such as an availability of 1: no axis beyond what it can be.
+    if (low === high && low >= 0 && low <= 1) return [0, 1.05];
     const reach = (high - low || Math.abs(high) * 0.1 || 0.1);
     let [bottom, top] = [low - reach * 0.06, high + reach * 0.06];
     for (const bound of chart.bounds) {
