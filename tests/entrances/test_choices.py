@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import csv
 
 import choirmaster as cm
 from choirmaster.errors import ChoirmasterError
 
 DAY = 86_400
 SCHEMA = cm.Schema("binary", label="y", prediction="p", time="t", numeric=["x"], segments=["place"])
-BUSY, QUIET, FALL, END = 5_000, 500, 49, 84  # rows a day; days at which traffic falls and the stream ends
+BUSY, QUIET, FALL, END = 5_000, 500, 49, 112  # rows a day; days at which traffic falls and the stream ends
 
 
 def rows(first: int, last: int, per_day: int, seed: int) -> pa.Table:
@@ -63,13 +64,28 @@ def test_later_rows_change_no_earlier_choice(measured):
     until = FALL + 12
     other = pa.concat_tables([rows(35, FALL, BUSY, 2), rows(FALL, END, QUIET, 3)])
     early = [one.timestamp() < until * DAY for one in other["t"].to_pylist()]
-    changed = pa.concat_tables([other.filter(early), rows(until, until + 3, 10 * BUSY, 9)])
+    later = [rows(until, until + 3, 10 * BUSY, 9), rows(until + 3, END, QUIET // 5, 10)]
+    changed = pa.concat_tables([other.filter(early), *later])
     result = cm.monitor(changed, reference=rows(21, 35, BUSY, 1), schema=SCHEMA)
 
     def known(one: cm.Result) -> list[dict]:
         return [row for row in one.choices.to_pylist() if row["time"].timestamp() <= until * DAY]
 
     assert known(result) == known(measured)
+
+
+def test_a_file_of_some_weeks_is_looked_at_by_day_and_drift_half_way_is_an_alert(tmp_path):
+    early, late = rows(0, 18, 60, 5), rows(18, 28, 60, 6)
+    moved = late.set_column(1, "p", pa.array(np.sqrt(np.sqrt(late["p"].to_numpy()))))
+    path = tmp_path / "rows.csv"
+    csv.write_csv(pa.concat_tables([early, moved]), path)
+    result = cm.monitor(str(path), reference="first 30%", schema=SCHEMA)
+    (chosen,) = windows(result)
+    assert chosen["name"] == "1d"
+    assert "0.02 needs about" in chosen["why"]
+    assert chosen["why"].endswith("fewer than 10 longer windows would fit into these rows")
+    drift = next(one for one in result.alerts if one["rule"] == "fused_score_drift")
+    assert drift["since"] == "1970-01-19T00:00:00Z"
 
 
 def test_each_metric_is_a_row_with_its_reason_and_segments_have_fewer(measured):

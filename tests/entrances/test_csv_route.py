@@ -24,7 +24,7 @@ from choirmaster.reports.words import number
 ROWS = 10_000
 FIRST = ["init", "--from", "flights export.csv"]
 SECOND = ["monitor", "flights export.csv", "--schema", "schema.yaml"]
-THIRD = [*SECOND, "--reference", "first 30%", "--window", "1d", "--report", "out.html"]
+THIRD = [*SECOND, "--reference", "first 30%", "--report", "out.html"]
 
 
 def unprepared(path: Path, rows: int = ROWS) -> None:
@@ -82,7 +82,8 @@ def test_three_commands_from_a_csv_that_nobody_prepared(tmp_path: Path, capsys):
                  "id: Order ID, ", "positive: late, "):  # fmt: skip
         assert f"\n{line}" in f"\n{guessed.stdout}"
     assert "by the name and values in [0, 1] but for 2" in guessed.stdout  # two broken cells change no meaning
-    assert "next: choirmaster monitor 'flights export.csv' --schema schema.yaml --report out.html" in guessed.stdout
+    command = "next: choirmaster monitor 'flights export.csv' --schema schema.yaml"
+    assert f'{command} --reference "first 30%" --report out.html' in guessed.stdout
     schema = (place / "schema.yaml").read_text(encoding="utf-8")
     assert "\n# outcome, by its name\n" in schema
     assert "\nlabel: outcome\n" in schema
@@ -108,7 +109,7 @@ def test_three_commands_from_a_csv_that_nobody_prepared(tmp_path: Path, capsys):
     page = (place / "out.html").read_text(encoding="utf-8")
     assert re.findall(r"""(?:href|src|action)\s*=\s*["']?(?:https?:)?//|@import|url\(""", page) == []
     assert "<script" not in page or "src=" not in page.partition("<script")[2].partition(">")[0]
-    machine = run([*SECOND, "--reference", "first 30%", "--window", "1d", "--json"])
+    machine = run([*SECOND, "--reference", "first 30%", "--json"])
     answer = json.loads(machine.stdout)
     assert (machine.returncode, machine.stderr) == (1, "")
     assert_numbers(page, answer)

@@ -24,11 +24,15 @@ import pyarrow as pa
 import pytest
 
 import choirmaster as cm
+from choirmaster.catalogue.facts import Facts
+from choirmaster.catalogue.ranking import choose_metrics, names
 from choirmaster.errors import ChoirmasterError
-from choirmaster.metrics import METRICS
+from choirmaster.layout import Task
 from tests.entrances.nasty import START, N, clean, in_form
 
-USUAL = [one.name for one in METRICS if one.usual]
+FACTS = Facts(Task.BINARY, 2, members=2, numeric=1, categorical=1)
+MEASURED = [*names(choose_metrics(FACTS)), "mean", "mean_shift", "not_finite_rate", "out_of_range_rate", "rare_rate",
+            "constant"]  # fmt: skip
 SCHEMA: dict[str, Any] = {"task": "binary", "label": "y", "members": ["p", "q"], "fusion": "mean", "time": "ts",
                           "id": "id", "positive": "1"}  # fmt: skip
 FORMS = ("columns", "polars", "parquet", "csv", "jsonl")
@@ -57,7 +61,7 @@ class Case:
         How the rows come in.
     reference : dict or callable or str or None
         What the rows are compared with: the clean ones where it is an empty dict; the changed ones where it is "same".
-    schema, window : as ``cm.monitor`` takes them, over the usual ones.
+    schema, window : as ``cm.monitor`` takes them, over those of a clean input.
     """
 
     change: Any
@@ -397,7 +401,7 @@ def rows_of(result: cm.Result, touched: frozenset[str]) -> dict[Row, Row]:
 @cache
 def usual() -> cm.Result:
     """Return what the clean rows give."""
-    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean(), metrics=USUAL)
+    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean(), metrics=MEASURED)
 
 
 def found_of(result: cm.Result) -> Found:
@@ -422,7 +426,9 @@ def measured(case: Case, form: str, folder: Any) -> cm.Result:
         past = frame_of(case.change)
     elif past is not None and not isinstance(past, str):
         past = frame_of(past)
-    return cm.monitor(rows, schema=cm.Schema(**SCHEMA | case.schema), window=case.window, reference=past, metrics=USUAL)
+    return cm.monitor(
+        rows, schema=cm.Schema(**SCHEMA | case.schema), window=case.window, reference=past, metrics=MEASURED
+    )
 
 
 CASES = [pytest.param(case, form, id=f"{name} ({form})") for name, case in EVERY.items() for form in case.forms]

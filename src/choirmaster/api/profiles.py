@@ -58,7 +58,7 @@ class Profile:
 
     @property
     def metrics(self) -> Any:
-        """The tidy table of the usual values."""
+        """The tidy table of the values that are chosen automatically."""
         return self.result().metrics
 
     @property

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from choirmaster.catalogue.facts import WINDOW, Choice
 from choirmaster.catalogue.following import LOOKS_BACK, Follower, choose_base
-from choirmaster.catalogue.lengths import DEFAULT_PRECISION, Leading
+from choirmaster.catalogue.lengths import DEFAULT_PRECISION, Leading, longest_within
 from choirmaster.engines import columns as col
 from choirmaster.engines.local import Scan, Slot, states_of
 from choirmaster.engines.sparse import Sparse, restore, squeeze
@@ -23,12 +22,12 @@ from choirmaster.states.base import Floats
 from choirmaster.states.keys import StateKey
 from choirmaster.states.pack import States, merge_states
 from choirmaster.states.reference import Reference
-from choirmaster.times import DAY, HOUR, Grain, Window, parse_grain
+from choirmaster.times import DAY, Grain, Window, parse_grain
 from choirmaster.watch.chosen import Counted, chosen_metrics, leading_of
 from choirmaster.watch.labelled import counted
+from choirmaster.watch.traffic import labelled_hours
 
 AT_MOST = 100_000  # rows that speak for a choice where there is no reference
-LATEST = LOOKS_BACK * 24
 Row = tuple[int | None, Choice]  # from which instant it holds
 
 
@@ -70,6 +69,11 @@ class Automatic:
         self.follower = Follower(leading, base, [float(one) for one in hours], precision=self.precision)
         return base
 
+    def fit(self, windows: list[Window]) -> None:
+        """Keep windows so short that ten of them fit into the rows, however few rows these are."""
+        if self.follower is not None and windows:
+            self.follower.longest = longest_within(windows[-1].end - windows[0].start)
+
     def _base(self, leading: Leading, hours: Floats) -> str:
         return choose_base(leading, [float(one) for one in hours], self.precision).name
 
@@ -90,11 +94,13 @@ class Automatic:
             for window, segment in found.slots():
                 yield window, segment, found.take(plan, (window, segment))
             return
+        slots = found.slots()
+        self.fit([window for window, _ in slots])
         series = plan.layout.series[-1].name
         held: dict[str, list[dict[StateKey, Sparse]]] = {}
         now: Window | None = None
-        for window, slots in groupby(found.slots(), key=_window):
-            together = {segment: found.take(plan, (window, segment)) for _, segment in slots}
+        for window, some in groupby(slots, key=_window):
+            together = {segment: found.take(plan, (window, segment)) for _, segment in some}
             step = self.follower.step(window, counted(together.get("", {}), series)[1])
             if step.choice is not None:
                 self.rows.append((step.window.start, step.choice))
@@ -148,25 +154,6 @@ def first_rows(table: pa.Table) -> pa.Table:
         return table.slice(0, AT_MOST)
     early = known & (times < times[known].min() + LOOKS_BACK * DAY)
     return table.filter(pa.array(early)).slice(0, AT_MOST)
-
-
-def labelled_hours(table: pa.Table | None) -> Floats:
-    """Return how many labelled rows each of the latest hours had; empty where there is no time or no label."""
-    if table is None or not {"time", "label"} <= set(table.schema.names):
-        return np.empty(0)
-    times = _times(table)
-    usable = (times > np.iinfo(np.int64).min) & _labelled(table["label"])
-    if not usable.any():
-        return np.empty(0)
-    hours = times[usable] // HOUR
-    return np.bincount(hours - hours.min()).astype(np.float64)[-LATEST:]
-
-
-def _labelled(labels: Any) -> Any:
-    known = pc.is_valid(labels)
-    if labels.type in (pa.float64(), pa.float32()):
-        known = pc.and_kleene(known, pc.is_finite(labels))
-    return pc.fill_null(known, False).combine_chunks().to_numpy(zero_copy_only=False)
 
 
 def _times(table: pa.Table) -> Any:

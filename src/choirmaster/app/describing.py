@@ -19,7 +19,7 @@ def describe(name: str) -> Mapping[str, Any]:
     """Return one declaration, or the names there are for ''."""
     known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in METRICS}  # type: ignore[misc]  # default binds the loop's value
     rules = {one.name: one for one in fusion.RULES}
-    known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # the same
+    known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # default binds the loop's value
     if not name:
         return {"names": sorted(known)}
     if name not in known:

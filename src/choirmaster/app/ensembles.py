@@ -27,6 +27,7 @@ from choirmaster.watch.service import NO_DATA
 from choirmaster.watch.settings import COLLECT_TIME, MonitorSettings
 
 _ZIP = b"PK\x03\x04"
+STORED = "1d"  # windows that are stored where they are chosen, until a reference says that an hour is enough
 OF_LABELS = ("label_share", "prevalence")  # about the labels themselves, so they wait for them too
 
 
@@ -111,13 +112,14 @@ def monitor_settings(
     fused: float | str | None = config.cutoff
     first = watch.reference.first if watch.reference else None
     return MonitorSettings(
-        name, layout, parse_grain(str(watch.window), zone=watch.timezone), int(watch.grace), watch.clock,
+        name, layout, parse_grain(STORED if watch.window.chosen else str(watch.window), zone=watch.timezone),
+        int(watch.grace), watch.clock,
         int(config.labels.expected), None if config.labels.absent_after is None else int(config.labels.absent_after),
         config.labels.expected_share, rules_of(config), _sinks(config, whole), rows,
         watch.reference.file if watch.reference and watch.reference.file else "",
         {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(config, members),
         collect=parse_duration(first) if first else COLLECT_TIME,
-        metrics=_metrics(watch.metrics, name),
+        metrics=_metrics(watch.metrics, name), precision=watch.precision if watch.window.chosen else None,
     )  # fmt: skip
 
 

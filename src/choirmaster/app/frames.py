@@ -92,7 +92,8 @@ def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> 
     tidy = values.table()
     rules = default_rules(plan.layout.task, expected_label_share=EXPECTED_LABEL_SHARE,
                           leading=plan.layout.series[-1].name)  # fmt: skip
-    judged = judge(rules, tidy, baselines(reference) if reference.comparable else {}, {}, ensemble=gathered.name,
+    past = baselines(reference, {one.metric for one in rules}) if reference.comparable else {}
+    judged = judge(rules, tidy, past, {}, ensemble=gathered.name,
                    mature=lambda _: True, expected_share=EXPECTED_LABEL_SHARE)  # fmt: skip
     progress("done", 1, 1, "")
     return Measured(tidy, judged.alerts, gathered.notes, reference, gathered.schema, gathered.kind, found.rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from choirmaster.app.gathering import AUTO
 from choirmaster.catalogue.facts import Choice
 from choirmaster.catalogue.ranking import in_segments, names
 from choirmaster.errors import unknown
@@ -14,7 +15,7 @@ from choirmaster.states.bins import MAX_EXACT, single_valued
 from choirmaster.states.histogram import NumericPart
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
-from choirmaster.watch.evaluate import ALL, AUTO, Metrics, metrics_for, without_previous
+from choirmaster.watch.evaluate import ALL, Metrics, metrics_for, without_previous
 
 
 class Wanted(NamedTuple):

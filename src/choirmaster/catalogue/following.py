@@ -58,6 +58,21 @@ def _lengths(per_day: int) -> dict[str, int]:
     return fine | {name: days * per_day for name, days in _DAYS.items()}
 
 
+def per_day(base: Grain) -> int:
+    """Return how many stored windows a day has: 24 or 1."""
+    return 24 if base.unit == "h" else 1
+
+
+def by_base(hours: Sequence[float], base: Grain) -> list[float]:
+    """Add hourly counts up to those of stored windows, the latest last; an incomplete first day is left out.
+
+    >>> by_base([1.0] * 30, Grain(1, "d")), by_base([1.0, 2.0], Grain(1, "h"))
+    ([24.0], [1.0, 2.0])
+    """
+    size = 24 // per_day(base)
+    return [float(sum(hours[at : at + size])) for at in range(len(hours) % size, len(hours), size)]
+
+
 def choose_base(leading: Leading, hours: Sequence[float], precision: float = DEFAULT_PRECISION) -> Choice:
     """Choose a window from the labelled rows of past hours.
 
@@ -65,6 +80,40 @@ def choose_base(leading: Leading, hours: Sequence[float], precision: float = DEF
     '1h'
     """
     return choose_window(leading, rows_by_length(hours, 24), precision=precision)
+
+
+def next_window(base: Grain, length: str, start: int, free: int | None = None) -> Window:
+    """Return the window that begins to be looked at with the stored window at ``start``.
+
+    It is the one of the chosen length where that holds no instant before ``free``; else the longest shorter one that
+    does not, and that ends in time for the chosen one to begin at its place in the calendar.
+
+    Parameters
+    ----------
+    base : Grain
+        Length of the stored windows.
+    length : str
+        What was chosen.
+    free : int, optional
+        End of the window before.
+
+    Examples
+    --------
+    >>> from choirmaster.times import parse_instant
+    >>> tuesday = parse_instant("2026-03-03T00:00:00Z")
+    >>> str(next_window(Grain(1, "d"), "1w", tuesday, free=tuesday))
+    '[2026-03-03T00:00:00Z, 2026-03-04T00:00:00Z)'
+    >>> str(next_window(Grain(1, "d"), "1w", tuesday))
+    '[2026-03-02T00:00:00Z, 2026-03-09T00:00:00Z)'
+    """
+    lengths = list(STANDARD[STANDARD.index(str(base)) :])
+    allowed = lengths[: lengths.index(length) + 1] if length in lengths else lengths[:1]
+    wished = window_of(parse_grain(allowed[-1], zone=base.zone), start)
+    for name in reversed(allowed):
+        found = window_of(parse_grain(name, zone=base.zone), start)
+        if (free is None or found.start >= free) and found.end <= wished.end:
+            return found
+    return window_of(base, start)
 
 
 class Follower:
@@ -78,6 +127,8 @@ class Follower:
         Length of the stored windows: an hour or a day.
     before : sequence of float
         Labelled rows of the hours before the first window, the latest last.
+    longest : str
+        No longer window is chosen.
 
     Examples
     --------
@@ -89,14 +140,12 @@ class Follower:
     """
 
     def __init__(
-        self, leading: Leading, base: Grain, before: Sequence[float], *, precision: float = DEFAULT_PRECISION
-    ) -> None:
-        self.leading, self.base, self.precision = leading, base, precision
-        self.per_day = 24 if base.unit == "h" else 1
-        size = 24 // self.per_day
-        first = len(before) % size
-        seeds = [float(sum(before[at : at + size])) for at in range(first, len(before), size)]
-        self.counts: deque[float] = deque(seeds, maxlen=LOOKS_BACK * self.per_day)
+        self, leading: Leading, base: Grain, before: Sequence[float], *, precision: float = DEFAULT_PRECISION,
+        longest: str = STANDARD[-1],
+    ) -> None:  # fmt: skip
+        self.leading, self.base, self.precision, self.longest = leading, base, precision, longest
+        self.per_day = per_day(base)
+        self.counts: deque[float] = deque(by_base(before, base), maxlen=LOOKS_BACK * self.per_day)
         self.now = ""
         self._open: Window | None = None
         self._seen: Window | None = None
@@ -106,30 +155,16 @@ class Follower:
         self._pass_over_gap(window)
         choice = None
         if self._open is None or window.start >= self._open.end:
-            chosen = choose_window(self.leading, self._rows(), precision=self.precision, now=self.now)
+            chosen = choose_window(self.leading, rows_by_length(self.counts, self.per_day), precision=self.precision,
+                                   now=self.now, longest=self.longest)  # fmt: skip
             choice = chosen if chosen.name != self.now else None
             self.now = chosen.name
-            self._open = self._begin(window.start)
+            self._open = next_window(self.base, self.now, window.start, self._open.end if self._open else None)
         self.counts.append(float(labelled))
         self._seen = window
         return Step(self._open, choice)
-
-    def _rows(self) -> dict[str, float]:
-        return rows_by_length(self.counts, self.per_day)
 
     def _pass_over_gap(self, window: Window) -> None:
         if self._seen is not None:
             missing = round((window.start - self._seen.end) / (HOUR if self.per_day > 1 else DAY))
             self.counts.extend([0.0] * min(missing, LOOKS_BACK * self.per_day))
-
-    def _begin(self, start: int) -> Window:
-        """Return the longest window up to the chosen length that holds no earlier window and ends in time for it."""
-        free = self._open.end if self._open is not None else None
-        lengths = list(STANDARD[STANDARD.index(str(self.base)) :])
-        allowed = lengths[: lengths.index(self.now) + 1] if self.now in lengths else lengths[:1]
-        wished = window_of(parse_grain(allowed[-1], zone=self.base.zone), start)
-        for name in reversed(allowed):
-            found = window_of(parse_grain(name, zone=self.base.zone), start)
-            if (free is None or found.start >= free) and found.end <= wished.end:
-                return found
-        return window_of(self.base, start)

@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from choirmaster.catalogue.facts import WINDOW, Choice
 from choirmaster.metrics import BY_NAME
+from choirmaster.times import DAY, HOUR
 
 STANDARD = ("1h", "1d", "1w", "1mo")
+LEAST_WINDOWS = 10  # of rows that end: twice the longest run of bad windows that a default rule waits for
+_LENGTHS = {"1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1mo": 30 * DAY}
 DEFAULT_PRECISION = 0.02
 SHORTER = 0.8  # a shorter window must promise this much of the precision, so that choices do not flap
 BOUNDED = ("ratio", "probability", "correlation")  # units whose precision is absolute
@@ -61,9 +64,20 @@ class Leading(NamedTuple):
         return math.ceil(self.n * ((self.half_width or 0.0) / bound) ** 2 - 1e-9) if bound else 0
 
 
+def longest_within(span: int) -> str:
+    """Return the longest standard window of which ten fit into so many microseconds; an hour where none does.
+
+    >>> longest_within(28 * DAY), longest_within(84 * DAY), longest_within(365 * DAY)
+    ('1d', '1w', '1mo')
+    """
+    fitting = [name for name, length in _LENGTHS.items() if LEAST_WINDOWS * length <= span]
+    return fitting[-1] if fitting else STANDARD[0]
+
+
 def choose_window(
-    leading: Leading, rows: Mapping[str, float], *, precision: float = DEFAULT_PRECISION, now: str = ""
-) -> Choice:
+    leading: Leading, rows: Mapping[str, float], *, precision: float = DEFAULT_PRECISION, now: str = "",
+    longest: str = STANDARD[-1],
+) -> Choice:  # fmt: skip
     """Return the smallest standard window whose expected half-width meets a precision, with the reason.
 
     Parameters
@@ -76,6 +90,8 @@ def choose_window(
         Of ratios as it stands, else beside the value.
     now : str
         The length in force: a shorter one takes its place only where it promises four fifths of the precision.
+    longest : str
+        No longer one is taken, but for the shortest there is.
 
     Examples
     --------
@@ -85,7 +101,7 @@ def choose_window(
     >>> choose_window(auc, {"1h": 1, "1d": 24, "1w": 168}).why
     '1w gives roc_auc +-0.0772; 0.02 needs about 2,500 labelled rows, and 168 are expected'
     """
-    lengths = list(rows)
+    lengths = _up_to(longest, list(rows))
     if not leading.known or not any(rows.values()):
         name = now or ("1d" if "1d" in lengths else lengths[-1])
         unknown = (
@@ -93,7 +109,7 @@ def choose_window(
         )
         return Choice(WINDOW, name, 1, f"{name}, because {unknown}")
     bound = leading.bound(precision)
-    width = {name: leading.expected(n) for name, n in rows.items()}
+    width = {name: leading.expected(rows[name]) for name in lengths}
 
     def enough(name: str) -> bool:
         shorter = now in lengths and lengths.index(name) < lengths.index(now)
@@ -106,11 +122,16 @@ def choose_window(
         text = f"{precision:g}" if leading.absolute else f"{precision:g} of its value"
         needs = f"{text} needs about {_rounded(leading.needed(precision)):,} labelled rows"
         why = f"{name} gives {leading.metric} +-{width[name]:.3g}; {needs}, and {round(rows[name]):,} are expected"
-        return Choice(WINDOW, name, 1, why)
+        left_out = f"; fewer than {LEAST_WINDOWS} longer windows would fit into these rows"
+        return Choice(WINDOW, name, 1, why + (left_out if len(lengths) < len(rows) else ""))
     name = lengths[at]
     beside = f"{lengths[at - 1]} gives +-{width[lengths[at - 1]]:.3g}, {asked}" if at else asked
     return Choice(WINDOW, name, 1, f"{name} has about {round(rows[name]):,} labelled rows, so {leading.metric} is told "
                   f"within +-{width[name]:.3g}; {beside}")  # fmt: skip
+
+
+def _up_to(longest: str, lengths: list[str]) -> list[str]:
+    return [name for name in lengths if STANDARD.index(name) <= STANDARD.index(longest)] or lengths[:1]
 
 
 def _rounded(n: int) -> int:

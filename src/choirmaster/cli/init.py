@@ -34,6 +34,7 @@ ensembles:
     labels: {expected: 1d}           # when labels should have arrived
     monitor: {window: 1d, timezone: UTC, every: 5m, grace: 1h, segments: [country]}
     # reference for drift:           monitor: {reference: {file: train.parquet}}
+    # window: auto                   an hour to a month, by the traffic; precision: 0.02 is what it aims at
     alerts: {rules: [default]}
 
 sinks:
@@ -95,7 +96,9 @@ def init(
     for note in schema.notes:
         output.tell(note)
     output.tell(f"written: {path}")
-    output.tell(f"next: choirmaster monitor {shlex.quote(source)} --schema {shlex.quote(str(path))} --report out.html")
+    compared = ' --reference "first 30%"' if schema.time else ""
+    command = f"choirmaster monitor {shlex.quote(source)} --schema {shlex.quote(str(path))}"
+    output.tell(f"next: {command}{compared} --report out.html")
     return 0
 
 

@@ -43,6 +43,7 @@ def metrics(
         Windows before this.
     window
         1w, 1mo, all or another whole multiple of the stored windows: added up from stored states, no row is read.
+        When not given, the windows that are configured, or with "window: auto" those that were chosen.
     as_of
         ISO 8601: measure again with the labels known at that time, later ones and corrections left out.
     """

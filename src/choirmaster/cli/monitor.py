@@ -31,7 +31,7 @@ def monitor(
 ) -> int:  # fmt: skip
     """Measure a file, without a server or a store; or, without a file, every window of the store that is due.
 
-    Example: choirmaster monitor data.csv --schema schema.yaml --report out.html
+    Example: choirmaster monitor data.csv --schema schema.yaml --reference "first 30%" --report out.html
 
     Parameters
     ----------

@@ -180,6 +180,9 @@ def _monitor(one: Monitor, path: str, place: Place) -> Iterator[ChoirmasterError
     if one.window.endswith(("w", "mo")) or (one.window.endswith("d") and one.window != "1d"):
         yield ConfigError("the stored window is at most a day", where=place(f"{path}.window"), expected='up to "1d"',
                           got=f'"{one.window}"', fix="longer ones are put together when asked for")  # fmt: skip
+    if not 0 < one.precision < 1:
+        yield ConfigError("precision out of range", where=place(f"{path}.precision"), expected="between 0 and 1",
+                          got=f"{one.precision:g}")  # fmt: skip
     reference = one.reference
     if reference is None:
         return

@@ -12,7 +12,7 @@ from choirmaster.config.scalars import ClassName, Duration, WindowLength, Window
 
 _TEXTS: dict[type, dict[str, Any]] = {
     Duration: {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(us|ms|s|m|h|d|w|y)\s*$", "examples": ["80ms", "5m"]},
-    WindowLength: {"type": "string", "pattern": r"^\d+(m|h|d|w|mo)$", "examples": ["1h", "1d"]},
+    WindowLength: {"type": "string", "pattern": r"^(\d+(m|h|d|w|mo)|auto)$", "examples": ["1h", "1d", "auto"]},
     Windows: {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\s*\d+\s*(windows?)?\s*$"}]
     },

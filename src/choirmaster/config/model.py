@@ -151,13 +151,14 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Monitor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The monitoring strategy: when, what, against what."""
 
-    window: WindowLength = field(default_factory=lambda: WindowLength("1d"))  # at most a day; longer spans are summed
+    window: WindowLength = field(default_factory=lambda: WindowLength("1d"))  # at most a day; auto: by the traffic
+    precision: float = 0.02  # half-width of the leading metric's interval that window: auto aims at
     timezone: str = "UTC"  # in which days and weeks begin
     every: Duration = field(default_factory=lambda: Duration(5 * MINUTE))  # between two looks
     grace: Duration = field(default_factory=lambda: Duration(HOUR))  # after a window's end before it is measured
     clock: Literal["wall", "data"] = "wall"  # data: time stands where the rows are, as in a replay
     reference: Reference | None = None  # none: drift is undefined, no_reference
-    metrics: Literal["auto", "all"] | tuple[str, ...] = "auto"  # auto: the usual ones of the task; all: every one
+    metrics: Literal["auto", "all"] | tuple[str, ...] = "auto"  # auto: by the task and the reference; all: every one
     segments: tuple[
         str | tuple[str, ...], ...
     ] = ()  # columns whose values are measured apart, or lists of crossed ones

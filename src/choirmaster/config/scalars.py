@@ -10,6 +10,7 @@ from choirmaster.times import SECOND, format_duration, parse_duration, parse_gra
 
 _WINDOWS = re.compile(r"\s*(\d+)\s*(?:windows?)?\s*")
 _MASK = "***"
+AUTO = "auto"
 
 
 class Duration(int):
@@ -40,10 +41,10 @@ class Duration(int):
 
 
 class WindowLength(str):
-    """A window length such as ``1h``, ``1d``, ``1w`` or ``1mo``; ``times.parse_grain`` turns it into a grain.
+    """A window length such as ``1h`` or ``1d``, which ``times.parse_grain`` turns into a grain; or ``auto``.
 
-    >>> WindowLength.read("1d")
-    '1d'
+    >>> WindowLength.read("1d"), WindowLength.read("auto").chosen
+    ('1d', True)
     """
 
     __slots__ = ()
@@ -52,9 +53,14 @@ class WindowLength(str):
     def read(cls, value: Any, where: str = "") -> WindowLength:
         """Read a window length, or say what one looks like."""
         if not isinstance(value, str):
-            raise ConfigError("cannot read a window length", where=where, expected='a length such as "1d"',
+            raise ConfigError("cannot read a window length", where=where, expected='a length such as "1d", or "auto"',
                               got=_shown(value))  # fmt: skip
-        return cls(str(parse_grain(value, where=where)))
+        return cls(AUTO if value.strip() == AUTO else str(parse_grain(value, where=where)))
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the length is chosen by the traffic."""
+        return self == AUTO
 
 
 class Windows(int):

@@ -26,6 +26,8 @@ from choirmaster.kernels import (
 )
 from choirmaster.kernels.table import HELPERS, PLAIN, Kernels
 
+MODULES = (answers, errors, locate, log, losses, numeric, quantiles, relative, scores, table, value_sums, votes)
+
 
 class CacheNotWritable(UserWarning):
     """Compiled kernels cannot be kept, so each new process compiles again (about 4 s)."""
@@ -76,20 +78,7 @@ def _usable(folder: Path) -> Path | None:
 def _fingerprint() -> str:
     """Return a hash of the kernels' sources: helpers are compiled into their callers, so one change renews all."""
     digest = hashlib.blake2b(digest_size=8)
-    for module in (
-        answers,
-        errors,
-        locate,
-        log,
-        losses,
-        numeric,
-        quantiles,
-        relative,
-        scores,
-        table,
-        value_sums,
-        votes,
-    ):
+    for module in MODULES:
         read = getattr(module.__loader__, "get_source", None)
         digest.update(((read(module.__name__) if read else "") or "").encode())
     return digest.hexdigest()

@@ -45,5 +45,4 @@ ACCURACY = Metric(
 ERROR_RATE = Metric(
     "error_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
     "wrong answers / rows with a known label and an answer", "Wilson", "textbook", error_rate, Kind.REALIZED,
-    usual=False,
 )  # fmt: skip

@@ -154,20 +154,18 @@ DISAGREEMENT = Metric(
 UNANIMITY = Metric(
     "unanimity", "agreement/1", DATA_QUALITY, CLASSES, "none", "ratio",
     "rows in which all answers are the same / rows with two answers or more", "Wilson", "textbook", unanimity,
-    usual=False,
 )  # fmt: skip
 VOTE_SHARE = Metric(
     "vote_share", "agreement/1", DATA_QUALITY, CLASSES, "none", "ratio",
     "mean share of the answer most often given; the members' average accuracy cannot be above it",
-    "normal, from the counts", "by counting", vote_share, usual=False,
+    "normal, from the counts", "by counting", vote_share,
 )  # fmt: skip
 DISAGREEMENT_DRIFT = Metric(
     "disagreement_drift", "agreement/1", DRIFT, CLASSES, "none", "ratio", "disagreement minus that of the reference",
     "Newcombe, from both sides' normal limits", "Newcombe 1998, Statistics in Medicine 17, 873-890", disagreement_drift,
-    usual=False,
 )  # fmt: skip
 VOTE_PSI = Metric(
     "vote_psi", "agreement/1", DRIFT, CLASSES, "lower", "nats",
-    "psi of the patterns (answers, most votes for one class)", "as psi", "as psi", vote_psi, usual=False,
+    "psi of the patterns (answers, most votes for one class)", "as psi", "as psi", vote_psi,
     least=BY_CHANCE,
 )  # fmt: skip

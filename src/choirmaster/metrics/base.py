@@ -69,8 +69,6 @@ class Metric:
         Class names of a state that ``value_for`` serves.
     whole : str
         The target of the value of the whole state where there are others too.
-    usual : bool
-        Measured unless other metrics are asked for; the others are measured with ``metrics="all"`` or by name.
     against : str
         What the drift family compares with: the ``reference``, or the ``previous`` window of the same segment.
     least : Least
@@ -90,7 +88,6 @@ class Metric:
     kind: Kind = Kind.OBSERVED
     value_for: Callable[[Any, str], Value] | None = None
     targets: Callable[[Any], tuple[str, ...]] | None = None
-    usual: bool = True
     whole: str = MACRO
     against: str = REFERENCE
     least: Least = ONE

@@ -141,7 +141,7 @@ def _squared(found: Cells, gap: Floats, resolution: float, n: int, most: float =
 def _declare(name: str, better: str, text: str, interval: str, read: object) -> Metric:
     return Metric(
         name, "scores/1", QUALITY, CLASSES, better, "squared probability", text, interval,
-        "Murphy 1973, Journal of Applied Meteorology 12(4), 595-600", read, Kind.REALIZED, usual=False,  # type: ignore[arg-type]  # a reader of counts
+        "Murphy 1973, Journal of Applied Meteorology 12(4), 595-600", read, Kind.REALIZED,  # type: ignore[arg-type]  # a reader of counts
         least=ONE if name == "brier_uncertainty" else BY_CHANCE,
     )  # fmt: skip
 

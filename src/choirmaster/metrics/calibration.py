@@ -205,11 +205,11 @@ MAXIMUM_CALIBRATION_ERROR = Metric(
     "maximum_calibration_error", "scores/1", QUALITY, CLASSES, "lower", "probability",
     "greatest |mean score - share of positives| over ten cells of equal mass in the reference",
     "Wilson of all cells at once by Bonferroni, widened by the resolution of the bins",
-    "Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907", maximum_calibration_error, Kind.REALIZED, usual=False,
+    "Naeini, Cooper, Hauskrecht 2015, AAAI, 2901-2907", maximum_calibration_error, Kind.REALIZED,
     least=BY_CHANCE,
 )  # fmt: skip
 OBSERVED_EXPECTED_RATIO = Metric(
     "observed_expected_ratio", "scores/1", QUALITY, CLASSES, "none", "ratio",
     "positives / sum of the scores", "delta method on the logarithm, widened by the resolution of the bins",
-    "Debray et al. 2017, BMJ 356, i6460", observed_expected_ratio, Kind.REALIZED, usual=False,
+    "Debray et al. 2017, BMJ 356, i6460", observed_expected_ratio, Kind.REALIZED,
 )  # fmt: skip

@@ -63,10 +63,10 @@ def of_predictions(measure: CountsValue) -> Compare:
     return value
 
 
-def _labels(name: str, unit: str, like: str, measure: CountsValue, *, usual: bool = False) -> Metric:
+def _labels(name: str, unit: str, like: str, measure: CountsValue) -> Metric:
     better = "higher" if like == "chi_squared_p" else "lower"
     return Metric(name, "confusion/1", DRIFT, CLASSES, better, unit, f"{like} of the labels, by class",
-                  f"as {like}", f"as {like}", of_labels(measure), Kind.REALIZED, usual=usual,
+                  f"as {like}", f"as {like}", of_labels(measure), Kind.REALIZED,
                   least=_least(like))  # fmt: skip
 
 
@@ -74,19 +74,19 @@ def _least(like: str) -> Least:
     return ONE if like.startswith("chi_squared") else BY_CHANCE  # the test joins small cells itself
 
 
-def _predictions(name: str, unit: str, like: str, measure: CountsValue, *, usual: bool = False) -> Metric:
+def _predictions(name: str, unit: str, like: str, measure: CountsValue) -> Metric:
     better = "higher" if like == "chi_squared_p" else "lower"
     return Metric(name, "confusion/1", DRIFT, CLASSES, better, unit, f"{like} of the predicted classes",
-                  f"as {like}", f"as {like}", of_predictions(measure), usual=usual, least=_least(like))  # fmt: skip
+                  f"as {like}", f"as {like}", of_predictions(measure), least=_least(like))  # fmt: skip
 
 
-LABEL_PSI = _labels("label_psi", "nats", "psi", psi_value, usual=True)
+LABEL_PSI = _labels("label_psi", "nats", "psi", psi_value)
 LABEL_JENSEN_SHANNON = _labels("label_jensen_shannon", "ratio", "jensen_shannon", js_value)
 LABEL_HELLINGER = _labels("label_hellinger", "ratio", "hellinger", hellinger_value)
 LABEL_TOTAL_VARIATION = _labels("label_total_variation", "ratio", "total_variation", variation_value)
 LABEL_CHI_SQUARED = _labels("label_chi_squared", "statistic", "chi_squared", chi_squared_value)
 LABEL_CHI_SQUARED_P = _labels("label_chi_squared_p", "probability", "chi_squared_p", chi_squared_p_value)
-PREDICTION_PSI = _predictions("prediction_psi", "nats", "psi", psi_value, usual=True)
+PREDICTION_PSI = _predictions("prediction_psi", "nats", "psi", psi_value)
 PREDICTION_JENSEN_SHANNON = _predictions("prediction_jensen_shannon", "ratio", "jensen_shannon", js_value)
 PREDICTION_HELLINGER = _predictions("prediction_hellinger", "ratio", "hellinger", hellinger_value)
 PREDICTION_TOTAL_VARIATION = _predictions("prediction_total_variation", "ratio", "total_variation", variation_value)

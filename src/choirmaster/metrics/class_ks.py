@@ -36,5 +36,5 @@ CLASS_KS = Metric(
     "class_ks", "scores/1", QUALITY, CLASSES, "higher", "ratio",
     "max |F+ - F-| of the scores of positives and negatives",
     "Massart's bound for both classes, widened by the resolution of the bins",
-    "Massart 1990, The Annals of Probability 18(3), 1269-1283", class_ks, Kind.REALIZED, usual=False,
+    "Massart 1990, The Annals of Probability 18(3), 1269-1283", class_ks, Kind.REALIZED,
 )  # fmt: skip

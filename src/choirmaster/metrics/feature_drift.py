@@ -172,29 +172,28 @@ JENSEN_SHANNON = Metric(
 HELLINGER = Metric(
     "hellinger", "histogram/1", DRIFT, EVERY, "lower", "ratio",
     "sqrt(1 - sum sqrt(p q)) over the cells of psi, nothing added", "delta method, less what chance adds",
-    "Hellinger 1909, Journal fuer die reine und angewandte Mathematik 136, 210-271", feature_hellinger, usual=False,
+    "Hellinger 1909, Journal fuer die reine und angewandte Mathematik 136, 210-271", feature_hellinger,
     least=BY_CHANCE,
 )  # fmt: skip
 TOTAL_VARIATION = Metric(
     "total_variation", "histogram/1", DRIFT, EVERY, "lower", "ratio",
     "half the sum of |p - q| over the cells of psi", "normal, less what chance adds", "textbook", feature_variation,
-    usual=False,
     least=BY_CHANCE,
 )  # fmt: skip
 L_INFINITY = Metric(
     "l_infinity", "histogram/1", DRIFT, EVERY, "lower", "ratio", "greatest |p - q| of a cell of psi",
-    "Bernstein, for all cells at once", "Bernstein 1924", feature_greatest, usual=False,
+    "Bernstein, for all cells at once", "Bernstein 1924", feature_greatest,
 )  # fmt: skip
 CHI_SQUARED = Metric(
     "chi_squared", "histogram/1", DRIFT, EVERY, "lower", "statistic",
     "two-sample chi-squared over the cells of psi, those with an expected count below 5 joined",
     "delta method, of what lies beyond the degrees of freedom", "Cochran 1954, Biometrics 10(4), 417-451",
-    feature_chi_squared, usual=False,
+    feature_chi_squared,
 )  # fmt: skip
 CHI_SQUARED_P = Metric(
     "chi_squared_p", "histogram/1", DRIFT, EVERY, "higher", "probability",
     "p-value of chi_squared; degrees of freedom: joined cells less one", "none: it speaks of sampling itself",
-    "as chi_squared", feature_chi_squared_p, usual=False,
+    "as chi_squared", feature_chi_squared_p,
 )  # fmt: skip
 KS = Metric(
     "ks", "histogram/1", DRIFT, EVERY, "lower", "ratio",

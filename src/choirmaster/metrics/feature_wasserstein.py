@@ -78,7 +78,7 @@ def _widths(part: NumericPart) -> Floats:
 WASSERSTEIN = Metric(
     "wasserstein", "histogram/1", DRIFT, EVERY, "lower", "unit of the feature",
     "int |F - G| of the finite values over all bins", "normal, less what chance adds, widened by the resolution",
-    "Vallender 1974, Theory of Probability and its Applications 18(4), 784-786", feature_wasserstein, usual=False,
+    "Vallender 1974, Theory of Probability and its Applications 18(4), 784-786", feature_wasserstein,
     least=BY_CHANCE,
 )  # fmt: skip
 WASSERSTEIN_SCALED = Metric(

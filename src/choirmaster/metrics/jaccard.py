@@ -31,5 +31,5 @@ def jaccard_for(state: Confusion, target: str) -> Value:
 JACCARD = Metric(
     "jaccard", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
     f"TP / (TP + FP + FN); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "Jaccard 1912, The New Phytologist 11(2), 37-50",
-    jaccard, Kind.REALIZED, jaccard_for, averaged, usual=False,
+    jaccard, Kind.REALIZED, jaccard_for, averaged,
 )  # fmt: skip

@@ -119,5 +119,4 @@ KAPPA = Metric(
     "kappa", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
     "(p_o - p_e) / (1 - p_e), right answers beyond those that the margins alone would give", _INTERVAL,
     "Cohen 1960, Educational and Psychological Measurement 20(1), 37-46", kappa, Kind.REALIZED,
-    usual=False,
 )  # fmt: skip

@@ -30,5 +30,5 @@ def negative_predictive_value_for(state: Confusion, target: str) -> Value:
 NEGATIVE_PREDICTIVE_VALUE = Metric(
     "negative_predictive_value", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
     f"TN / (TN + FN); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "textbook", negative_predictive_value, Kind.REALIZED,
-    negative_predictive_value_for, averaged, usual=False,
+    negative_predictive_value_for, averaged,
 )  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from choirmaster.metrics.base import Metric
 from choirmaster.metrics.intervals import Z, wilson
 from choirmaster.metrics.pairs import class_targets, is_binary, margins, named, nothing, occurring, ratio
 from choirmaster.states.base import Floats
@@ -80,6 +81,23 @@ def complement(value: Value) -> Value:
     if value.number is None or value.lower is None or value.upper is None:
         return value
     return Value(1.0 - value.number, 1.0 - value.upper, 1.0 - value.lower, value.resolution, value.n, value.kind)
+
+
+def complement_of(metric: Metric, name: str, definition: str) -> Metric:
+    """Return the metric that is 1 - another one, of a class and of each mean, with its interval turned round.
+
+    Undefined where the other one is.
+    """
+
+    def whole(state: Confusion) -> Value:
+        return complement(metric.value(state))
+
+    def one(state: Confusion, target: str) -> Value:
+        assert metric.value_for is not None, "ratios have a value for each class"
+        return complement(metric.value_for(state, target))
+
+    return replace(metric, name=name, better="lower", definition=definition, value=whole, value_for=one,
+                   interval=f"that of {metric.name}, turned round")  # fmt: skip
 
 
 def _single(state: Confusion, of: Ratio, index: int) -> Value:

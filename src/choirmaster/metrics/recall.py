@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
-from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, complement, value, value_for
+from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, complement_of, value, value_for
 from choirmaster.states.confusion import Confusion
 from choirmaster.values import Kind, Reason, Value
 
@@ -27,29 +27,11 @@ def recall_for(state: Confusion, target: str) -> Value:
     return value_for(state, _TP_OF_LABELLED, target)
 
 
-def false_negative_rate(state: Confusion) -> Value:
-    """Share of the positive rows that were not predicted positive.
-
-    Definition   FN / (TP + FN) = 1 - recall, of a class and of each mean
-    Range        [0, 1]; lower is better
-    Undefined    no_rows, no_labels, all_missing, no_positives
-    Interval     that of recall, turned round
-    """
-    return complement(recall(state))
-
-
-def false_negative_rate_for(state: Confusion, target: str) -> Value:
-    """Return the false negative rate of one class, ``micro`` or ``weighted``."""
-    return complement(recall_for(state, target))
-
-
 RECALL = Metric(
     "recall", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
     f"TP / (TP + FN); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "textbook", recall, Kind.REALIZED,
     recall_for, averaged,
 )  # fmt: skip
-FALSE_NEGATIVE_RATE = Metric(
-    "false_negative_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
-    "FN / (TP + FN) = 1 - recall, of a class and of each mean", "that of recall, turned round", "textbook",
-    false_negative_rate, Kind.REALIZED, false_negative_rate_for, averaged, usual=False,
-)  # fmt: skip
+FALSE_NEGATIVE_RATE = complement_of(
+    RECALL, "false_negative_rate", "FN / (TP + FN) = 1 - recall, of a class and of each mean"
+)

@@ -80,7 +80,7 @@ RECALL_AT_FPR: tuple[Metric, ...] = tuple(
         f"recall at the cutoff that {per_mille / 10:g} % of the negatives pass",
         "binomial variance plus that of the cut, on the log-odds, widened by the resolution of the bins",
         "Pepe 2003, The Statistical Evaluation of Medical Tests for Classification and Prediction, 5.2",
-        partial(recall_at_fpr, per_mille=per_mille), Kind.REALIZED, usual=False,
+        partial(recall_at_fpr, per_mille=per_mille), Kind.REALIZED,
         least=Least(math.ceil(PER_MILLE / per_mille), "negatives"),
     )
     for name, per_mille in RATES.items()

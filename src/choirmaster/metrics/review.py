@@ -148,7 +148,7 @@ def _declare(
             f"{what}_at_review_{name}", "scores/1", QUALITY, CLASSES, "higher", "ratio",
             text.format(f"{per_mille / 10:g} %"),
             "delta method, the cut being drawn as well, on the log-odds, widened by the resolution of the bins",
-            "textbook", _at(read, per_mille), Kind.REALIZED, usual=False,
+            "textbook", _at(read, per_mille), Kind.REALIZED,
             least=Least(math.ceil(PER_MILLE / per_mille)),
         )
         for name, per_mille in rates.items()

@@ -150,26 +150,26 @@ DOUBLE_FAULT = Metric(
     "double_fault", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "labelled rows in which both members are wrong / those both answered; without a pair the mean over pairs",
     "Wilson; of the mean the mean of both ends", "Giacinto, Roli 2001, Image and Vision Computing 19, 699-707",
-    mean_over_pairs(double_fault), Kind.REALIZED, double_fault, pair_targets, whole="", usual=False,
+    mean_over_pairs(double_fault), Kind.REALIZED, double_fault, pair_targets, whole="",
 )  # fmt: skip
 Q_STATISTIC = Metric(
     "q_statistic", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "Yule's Q of two members being right; without a pair the mean over pairs",
     "normal on the log odds ratio; of the mean the mean of both ends",
     "Yule 1900, Philosophical Transactions A 194, 257-319", mean_over_pairs(q_statistic), Kind.REALIZED, q_statistic,
-    pair_targets, whole="", usual=False,
+    pair_targets, whole="",
 )  # fmt: skip
 CORRECTNESS_KAPPA = Metric(
     "correctness_kappa", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "Cohen's kappa of two members being right; without a pair the mean over pairs",
     "delta method; of the mean the mean of both ends",
     "Cohen 1960, Educational and Psychological Measurement 20(1), 37-46", mean_over_pairs(correctness_kappa),
-    Kind.REALIZED, correctness_kappa, pair_targets, whole="", usual=False,
+    Kind.REALIZED, correctness_kappa, pair_targets, whole="",
 )  # fmt: skip
 CORRECTNESS_CORRELATION = Metric(
     "correctness_correlation", "agreement/1", QUALITY, CLASSES, "lower", "ratio",
     "correlation (phi) of two members being right; without a pair the mean over pairs",
     "delta method; of the mean the mean of both ends",
     "Sneath, Sokal 1973, Numerical Taxonomy", mean_over_pairs(correctness_correlation), Kind.REALIZED,
-    correctness_correlation, pair_targets, whole="", usual=False,
+    correctness_correlation, pair_targets, whole="",
 )  # fmt: skip

@@ -80,5 +80,5 @@ ROC_AUC = Metric(
 )  # fmt: skip
 GINI = Metric(
     "gini", "scores/1", QUALITY, CLASSES, "higher", "ratio", "2 roc_auc - 1", "that of roc_auc, mapped",
-    "Somers 1962, American Sociological Review 27(6), 799-811", gini, Kind.REALIZED, usual=False,
+    "Somers 1962, American Sociological Review 27(6), 799-811", gini, Kind.REALIZED,
 )  # fmt: skip

@@ -143,31 +143,31 @@ SCORE_MEAN = Metric(
 SCORE_HELLINGER = Metric(
     "score_hellinger", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "hellinger of the scores over ten quantile cells of the reference", "as hellinger", "as hellinger",
-    over_cells(hellinger_value), usual=False,
+    over_cells(hellinger_value),
     least=BY_CHANCE,
 )  # fmt: skip
 SCORE_TOTAL_VARIATION = Metric(
     "score_total_variation", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "total_variation of the scores over ten quantile cells of the reference", "as total_variation", "textbook",
-    over_cells(variation_value), usual=False,
+    over_cells(variation_value),
     least=BY_CHANCE,
 )  # fmt: skip
 SCORE_L_INFINITY = Metric(
     "score_l_infinity", "scores/1", DRIFT, CLASSES, "lower", "ratio",
     "l_infinity of the scores over ten quantile cells of the reference", "as l_infinity", "as l_infinity",
-    over_cells(greatest_value), usual=False,
+    over_cells(greatest_value),
 )  # fmt: skip
 SCORE_CHI_SQUARED = Metric(
     "score_chi_squared", "scores/1", DRIFT, CLASSES, "lower", "statistic",
     "chi_squared of the scores over ten quantile cells of the reference", "as chi_squared", "as chi_squared",
-    over_cells(chi_squared_value), usual=False,
+    over_cells(chi_squared_value),
 )  # fmt: skip
 SCORE_CHI_SQUARED_P = Metric(
     "score_chi_squared_p", "scores/1", DRIFT, CLASSES, "higher", "probability", "p-value of score_chi_squared",
-    "none: it speaks of sampling itself", "as chi_squared", over_cells(chi_squared_p_value), usual=False,
+    "none: it speaks of sampling itself", "as chi_squared", over_cells(chi_squared_p_value),
 )  # fmt: skip
 SCORE_WASSERSTEIN = Metric(
     "score_wasserstein", "scores/1", DRIFT, CLASSES, "lower", "probability",
-    "int |F - G| of the scores over all bins", "as wasserstein", "as wasserstein", score_wasserstein, usual=False,
+    "int |F - G| of the scores over all bins", "as wasserstein", "as wasserstein", score_wasserstein,
     least=BY_CHANCE,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from choirmaster.metrics.base import CLASSES, QUALITY, Metric
-from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, complement, value, value_for
+from choirmaster.metrics.ratios import MEAN_INTERVALS, MEANS, Ratio, averaged, complement_of, value, value_for
 from choirmaster.states.confusion import Confusion
 from choirmaster.values import Kind, Reason, Value
 
@@ -27,29 +27,11 @@ def specificity_for(state: Confusion, target: str) -> Value:
     return value_for(state, _TN_OF_NEGATIVE, target)
 
 
-def false_positive_rate(state: Confusion) -> Value:
-    """Share of the negative rows that were predicted positive.
-
-    Definition   FP / (TN + FP) = 1 - specificity, of a class and of each mean
-    Range        [0, 1]; lower is better
-    Undefined    no_rows, no_labels, all_missing, one_class_only (no negative)
-    Interval     that of specificity, turned round
-    """
-    return complement(specificity(state))
-
-
-def false_positive_rate_for(state: Confusion, target: str) -> Value:
-    """Return the false positive rate of one class, ``micro`` or ``weighted``."""
-    return complement(specificity_for(state, target))
-
-
 SPECIFICITY = Metric(
     "specificity", "confusion/1", QUALITY, CLASSES, "higher", "ratio",
     f"TN / (TN + FP); {MEANS}", f"Wilson; {MEAN_INTERVALS}", "textbook", specificity, Kind.REALIZED,
     specificity_for, averaged,
 )  # fmt: skip
-FALSE_POSITIVE_RATE = Metric(
-    "false_positive_rate", "confusion/1", QUALITY, CLASSES, "lower", "ratio",
-    "FP / (TN + FP) = 1 - specificity, of a class and of each mean", "that of specificity, turned round", "textbook",
-    false_positive_rate, Kind.REALIZED, false_positive_rate_for, averaged, usual=False,
-)  # fmt: skip
+FALSE_POSITIVE_RATE = complement_of(
+    SPECIFICITY, "false_positive_rate", "FP / (TN + FP) = 1 - specificity, of a class and of each mean"
+)

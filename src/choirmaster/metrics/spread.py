@@ -46,5 +46,5 @@ SPREAD = Metric(
 SPREAD_DRIFT = Metric(
     "spread_drift", "spread/1", DRIFT, (*CLASSES, *NUMBERS), "none", "square of the answer's unit",
     "spread minus that of the reference", "Newcombe, from both sides' normal limits",
-    "Newcombe 1998, Statistics in Medicine 17, 873-890", spread_drift, usual=False,
+    "Newcombe 1998, Statistics in Medicine 17, 873-890", spread_drift,
 )  # fmt: skip

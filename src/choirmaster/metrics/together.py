@@ -288,44 +288,43 @@ MEAN_LOSS = Metric(
     "mean_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
     "loss (Brier score, squared error) of the plain mean of the members present",
     "none: its sum of squares is not kept; brier and mse of the fused series have one", "textbook", mean_loss,
-    Kind.REALIZED, usual=False,
+    Kind.REALIZED,
 )  # fmt: skip
 MEMBER_LOSS = Metric(
     "member_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
     "loss (Brier score, squared error) of a member over the rows all members answered",
     "none: its sum of squares is not kept; brier and mse of the member's own series have one", "textbook", _none,
-    Kind.REALIZED, member_loss, members, usual=False,
+    Kind.REALIZED, member_loss, members,
 )  # fmt: skip
 LEAVE_ONE_OUT = Metric(
     "leave_one_out", "errors/1", QUALITY, TASKS, "higher", _UNIT,
     "loss of the plain mean without the member - with it", "normal, from the sum of squares", "textbook", _none,
-    Kind.REALIZED, leave_one_out, members, usual=False,
+    Kind.REALIZED, leave_one_out, members,
 )  # fmt: skip
 SHAPLEY = Metric(
     "shapley", "errors/1", QUALITY, TASKS, "lower", _UNIT,
     "the member's Shapley share of the loss of the plain mean; negative helps",
     "none: its sum of squares is not kept; leave_one_out has one",
     "Shapley 1953, Contributions to the Theory of Games II, 307-317", _none, Kind.REALIZED, shapley, members,
-    usual=False,
 )  # fmt: skip
 BEST_WEIGHT = Metric(
     "best_weight", "errors/1", QUALITY, TASKS, "none", "ratio",
     "the member's weight in the weighted mean with the least loss on these rows",
     "none: it is the best for these very rows",
-    "Breiman 1996, Machine Learning 24, 49-64", _none, Kind.REALIZED, best_weight, members, usual=False,
+    "Breiman 1996, Machine Learning 24, 49-64", _none, Kind.REALIZED, best_weight, members,
     least=BY_CHANCE,
 )  # fmt: skip
 BEST_WEIGHTS_LOSS = Metric(
     "best_weights_loss", "errors/1", QUALITY, TASKS, "lower", _UNIT,
     "loss of the weighted mean under the best weights for these rows",
     "none: the weights are the best for these very rows", "as best_weight", best_weights_loss,
-    Kind.REALIZED, usual=False,
+    Kind.REALIZED,
     least=BY_CHANCE,
 )  # fmt: skip
 ERROR_CORRELATION = Metric(
     "error_correlation", "errors/1", QUALITY, TASKS, "lower", "ratio",
     "correlation of two members' errors; without a pair the mean over pairs",
     "none: Fisher's holds for normal errors only", "textbook", error_correlation,
-    Kind.REALIZED, pair_correlation, member_pairs, whole="", usual=False,
+    Kind.REALIZED, pair_correlation, member_pairs, whole="",
     least=Least(3),
 )  # fmt: skip

@@ -61,7 +61,7 @@ VALUE_REVIEW: tuple[Metric, ...] = tuple(
     Metric(
         f"value_recall_at_review_{name}", "scores/1", QUALITY, CLASSES, "higher", "ratio",
         f"share of the positives' value among the {per_mille / 10:g} % highest scores",
-        "none: the squares of the values are not kept by score", "textbook", _at(per_mille), Kind.REALIZED, usual=False,
+        "none: the squares of the values are not kept by score", "textbook", _at(per_mille), Kind.REALIZED,
         least=Least(math.ceil(PER_MILLE / per_mille)),
     )
     for name, per_mille in RATES.items()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from choirmaster.metrics.base import CLASSES, DATA_QUALITY, QUALITY, Metric
 from choirmaster.metrics.pairs import class_targets, named, share
 from choirmaster.metrics.valued import (
     SHARE_INTERVAL,
+    Pairs,
     both,
     false_alarms,
     hits,
@@ -46,12 +49,7 @@ def value_precision(state: Confusion) -> Value:
 
 def value_precision_for(state: Confusion, target: str) -> Value:
     """Return the value precision of one class against all others."""
-    missing = without_value(state)
-    if missing:
-        return missing
-    index = named(state, target)
-    caught = hits(state, index)
-    return share_of_value(state, caught, [*caught, *false_alarms(state, index)], Reason.NO_PREDICTED_POSITIVES)
+    return _caught(state, target, false_alarms, Reason.NO_PREDICTED_POSITIVES)
 
 
 def value_recall(state: Confusion) -> Value:
@@ -67,12 +65,17 @@ def value_recall(state: Confusion) -> Value:
 
 def value_recall_for(state: Confusion, target: str) -> Value:
     """Return the value recall of one class."""
+    return _caught(state, target, misses, Reason.NO_POSITIVES)
+
+
+def _caught(state: Confusion, target: str, wrong: Callable[[Confusion, int], Pairs], empty: Reason) -> Value:
+    """Return the value of a class that was caught, over that and what ``wrong`` names."""
     missing = without_value(state)
     if missing:
         return missing
     index = named(state, target)
     caught = hits(state, index)
-    return share_of_value(state, caught, [*caught, *misses(state, index)], Reason.NO_POSITIVES)
+    return share_of_value(state, caught, [*caught, *wrong(state, index)], empty)
 
 
 def value_missing_rate(state: Confusion) -> Value:

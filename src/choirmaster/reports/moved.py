@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from choirmaster.catalogue.titles import MOVED
 from choirmaster.reports.facts import Facts
 from choirmaster.reports.model import Column, Section, Table
 from choirmaster.reports.sections import FEATURES_DRAWN, FEATURES_LISTED, line_chart, worst_first
 from choirmaster.reports.words import short_title
 
-MEASURES = ("psi", "jensen_shannon", "ks", "wasserstein_scaled")
-OF_SERIES = ("score_psi", "score_jensen_shannon", "score_ks", "prediction_psi", "label_psi", "label_mean_shift")
-BRIEF = {
-    "score_psi": "Scores, PSI",
-    "score_jensen_shannon": "Scores, JS",
-    "score_ks": "Scores, KS",
-    "prediction_psi": "Classes, PSI",
-    "label_psi": "Labels, PSI",
-    "label_mean_shift": "Mean label, sd",
-}
+MEASURES = ("psi", "ks", "jensen_shannon", "wasserstein_scaled", "hellinger", "total_variation", "l_infinity")
+OF_FEATURES, OF_A_SIDE = 4, 2  # measures side by side
+OF_SERIES = (*(f"{side}_{measure}" for side in MOVED for measure in MEASURES), "label_mean_shift")
+BRIEF = {f"{side}_{measure}": f"{words.capitalize()}, {short_title(measure)}"
+         for side, (words, _) in MOVED.items() for measure in MEASURES}  # fmt: skip
+BRIEF["label_mean_shift"] = "Mean label, sd"
 
 
 def features(facts: Facts) -> Section | None:
@@ -46,7 +43,7 @@ def features(facts: Facts) -> Section | None:
 
 
 def _table(facts: Facts, worst: Sequence[str], names: Sequence[str]) -> Table:
-    """List PSI with its interval, and the largest and newest value of the other measures."""
+    """List PSI with its interval, and the largest and newest value of other measures that were measured."""
     order = [*worst, *(name for name in names if name not in worst)][:FEATURES_LISTED]
     columns = [
         Column("feature", "feature", "text", 1.5),
@@ -55,7 +52,7 @@ def _table(facts: Facts, worst: Sequence[str], names: Sequence[str]) -> Table:
         Column("psi.newest", "PSI, newest", "value", 1.5),
     ]
     largest = {metric: {name: (top, at) for name, top, at in worst_first(facts, metric)} for metric in MEASURES}
-    others = [metric for metric in MEASURES[1:] if largest[metric]]
+    others = [metric for metric in MEASURES[1:] if largest[metric]][: OF_FEATURES - 1]
     for metric in others:
         columns.append(Column(f"{metric}.largest", f"{short_title(metric)}, largest", "number", 1.2))
         columns.append(Column(f"{metric}.newest", "newest", "number", 0.8))
@@ -75,11 +72,7 @@ def _table(facts: Facts, worst: Sequence[str], names: Sequence[str]) -> Table:
 def series(facts: Facts) -> Section | None:
     """Draw the drift of scores, and list that of scores, predicted classes and labels of each series."""
     found = {metric: facts.of_series(metric) for metric in OF_SERIES}
-    shown = [
-        metric
-        for metric, by_series in found.items()
-        if any(row["value"] is not None for rows in by_series.values() for row in rows.values())
-    ]
+    shown = _shown(found)
     if not shown:
         return None
     names = list(dict.fromkeys(name for metric in shown for name in found[metric]))
@@ -99,3 +92,16 @@ def series(facts: Facts) -> Section | None:
     )  # three measures side by side fit on a page
     chart = line_chart(facts, shown[0], found[shown[0]])
     return Section("Scores and labels against the reference", (), (chart,) if chart else (), tables)
+
+
+def _shown(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Return the measures that have a value: of scores, labels and classes the foremost, and the shift of the mean."""
+    known = [
+        metric
+        for metric, by_series in found.items()
+        if any(row["value"] is not None for rows in by_series.values() for row in rows.values())
+    ]
+    out: list[str] = []
+    for side in MOVED:
+        out += [name for name in known if name.removeprefix(f"{side}_") in MEASURES][:OF_A_SIDE]
+    return [*out, *(name for name in known if name == "label_mean_shift")]

@@ -23,7 +23,7 @@ from choirmaster.values import VALUE_COLUMNS, VALUE_ORDER, Reason, Value, undefi
 from choirmaster.watch.labelled import LABEL_SHARE, label_share
 from choirmaster.watch.versions import version_values
 
-AUTO, ALL = "auto", "all"
+ALL = "all"
 Metrics = dict[str, tuple[Metric, ...]]  # by the kind of state they are read off
 ALL_SERIES = "all"  # features belong to every series
 Refuses = Callable[[StateKey, Metric], bool]
@@ -87,21 +87,19 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_timestamp(kind) else kind
 
 
-def metrics_for(task: Task, names: Iterable[str] | str | None = AUTO, also: Iterable[str] = ()) -> Metrics:
+def metrics_for(task: Task, names: Iterable[str] | str, also: Iterable[str] = ()) -> Metrics:
     """Return the metrics of a task by the kind of state they are read off.
 
     Parameters
     ----------
-    names : iterable of str, "auto", "all" or None
-        ``auto`` and None are the usual ones.
+    names : iterable of str, or "all"
     also : iterable of str
         Names that are wanted whatever else is.
     """
-    wanted = set(also) | (set() if names is None or isinstance(names, str) else set(names))
+    wanted = None if names == ALL else {*names, *also}
     out: Metrics = {}
     for metric in METRICS:
-        chosen = names == ALL or metric.name in wanted or (names in (AUTO, None) and metric.usual)
-        if task in metric.tasks and chosen:
+        if task in metric.tasks and (wanted is None or metric.name in wanted):
             out[metric.needs] = (*out.get(metric.needs, ()), metric)
     return out
 
@@ -121,12 +119,14 @@ def evaluate_states(
     previous: States | None = None,
     *,
     refuses: Refuses = lambda _, __: False,
+    label_shares: bool = True,
 ) -> None:
     """Append every value of one window and segment. What nothing was counted for is undefined, not absent.
 
     A segment is not compared with the reference, which is of all rows: a slice differs from the whole without drift. It
     is compared with itself in the window just before, whose states are ``previous``. What ``refuses`` says is
-    undefined, because windows were added up that had different references.
+    undefined, because windows were added up that had different references. The share of labels is told without being
+    asked for, unless not ``label_shares``.
     """
     if subject.segment:
         metrics = {kind: tuple(one for one in some if not one.compares or one.against == PREVIOUS)
@@ -143,7 +143,7 @@ def evaluate_states(
             rows.add(subject, key, target, name, value, reference.id)
     for key, target, name, value in _label_means(states, reference.layout, metrics):
         rows.add(subject, key, target, name, value, reference.id)
-    if not reference.layout.task.classifies:  # what counts the rows is not what counts classes
+    if label_shares and not reference.layout.task.classifies:  # what counts the rows is not what counts classes
         for one in reference.layout.series:
             value = label_share(states, one.name)
             rows.add(subject, StateKey(one.name, "label_share"), "", LABEL_SHARE, value, reference.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -24,11 +26,11 @@ from choirmaster.watch.labelled import LABEL_SHARE
 Baselines = Mapping[tuple[str, str, str, str], tuple[float, float | None]]  # series, feature, target, metric
 
 
-def baselines(reference: Reference, names: Iterable[str] | str | None = None, also: Iterable[str] = ()) -> Baselines:
-    """Return what each metric is on the reference's own rows; which ones: see :func:`metrics_for`."""
+def baselines(reference: Reference, names: Iterable[str]) -> Baselines:
+    """Return what each named metric is on the reference's own rows."""
     rows = ValueRows()
     plan = Plan(reference.layout, reference.parts, None)
-    metrics = without_previous(metrics_for(reference.layout.task, names, also))
+    metrics = without_previous(metrics_for(reference.layout.task, names))
     evaluate_states(rows, Measured("", Window(0, 0)), dict(reference.states), plan, reference, metrics)
     cells = rows.columns
     keys = zip(cells["series"], cells["feature"], cells["target"], cells["metric"], strict=True)
@@ -74,7 +76,7 @@ def judge(
     """
     wanted = {rule.metric for rule in rules} | {LABEL_SHARE}
     grouped = _grouped(values, wanted)
-    early = _early(grouped, expected_share)
+    early = _Early(grouped, expected_share)
     out, alerts = dict(tracks), []
     for rule in rules:
         for (metric, series, feature, segment, target), rows in grouped.items():
@@ -110,18 +112,39 @@ def _grouped(values: pa.Table, wanted: set[str]) -> dict[tuple[str, str, str, st
     return out
 
 
-def _early(grouped: Mapping[tuple[str, str, str, str, str], list[dict[str, Any]]], share: float) -> set[int]:
-    """Return the windows (by start) whose labels are complete enough already."""
-    rows = [row for key, found in grouped.items() if key[0] == LABEL_SHARE and not key[3] for row in found]
-    return {_micros(row["window_start"]) for row in rows if row["value"] is not None and row["value"] >= share}
+class _Early:
+    """Says of a window whether the labels of some series are complete enough already.
+
+    How many labels there are is told by stored windows, and the window in question may be a longer one.
+    """
+
+    def __init__(self, grouped: Mapping[tuple[str, str, str, str, str], list[dict[str, Any]]], share: float) -> None:
+        self._share = share
+        self._series = [_running(rows) for key, rows in grouped.items() if key[0] == LABEL_SHARE and not key[3]]
+
+    def __call__(self, start: int, end: int) -> bool:
+        for starts, rows, labelled in self._series:
+            first, last = bisect_left(starts, start), bisect_left(starts, end)
+            n = rows[last] - rows[first]
+            if n and (labelled[last] - labelled[first]) / n >= self._share:
+                return True
+        return False
+
+
+def _running(rows: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int], list[int]]:
+    """Return the starts of windows in order, and running sums of their rows and labels, each led by 0."""
+    known = sorted((_micros(row["window_start"]), row["n"], round(row["n"] * row["value"])) for row in rows
+                   if row["value"] is not None)  # fmt: skip
+    starts = [one[0] for one in known]
+    return starts, [0, *accumulate(one[1] for one in known)], [0, *accumulate(one[2] for one in known)]
 
 
 def _point(
-    row: Mapping[str, Any], base: tuple[float, float | None] | None, early: set[int], mature: Callable[[int], bool]
+    row: Mapping[str, Any], base: tuple[float, float | None] | None, early: _Early, mature: Callable[[int], bool]
 ) -> Point:
     start, end = _micros(row["window_start"]), _micros(row["window_end"])
     return Point(start, end, row["value"], row["lower"], row["upper"], row["n"], row["reason"],
-                 base[0] if base else None, base[1] if base else None, start in early or mature(end))  # fmt: skip
+                 base[0] if base else None, base[1] if base else None, mature(end) or early(start, end))  # fmt: skip
 
 
 def _micros(moment: Any) -> int:

@@ -13,6 +13,7 @@ from choirmaster.watch.before import Before, neighbours, rows_of
 from choirmaster.watch.chosen import measured
 from choirmaster.watch.evaluate import Metrics, Subject, ValueRows, evaluate_states
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.looks import told_at_once
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.versions import DIFFERENCE
 from choirmaster.watch.watched import Watched
@@ -33,7 +34,7 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
         Only labels changed: what they have no part in stays, under the new revision.
     """
     settings = watched.settings
-    metrics: dict[str, tuple[Metrics, Metrics]] = {}  # by reference: of all rows, and of segments
+    metrics: dict[tuple[str, bool], tuple[Metrics, Metrics]] = {}  # of all rows, and of segments
     rows, before, asked = ValueRows(), Before(), set(due)
     earlier, later = neighbours(due, watched.evaluated.keys() | asked)
     packs = store.packs(settings.name, sorted(asked | earlier | (set() if labels else set(later.values()))))
@@ -51,26 +52,33 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
             if known != rows_of(states) and one.window in later:
                 asked.add(later[one.window])  # rows came late: the next window was compared with fewer of them
         subject = Subject(settings.name, one.window, one.segment, one.revision)
-        if reference.id not in metrics:
-            metrics[reference.id] = _metrics(settings, reference, labels=labels)
-        evaluate_states(rows, subject, states, plan, reference, metrics[reference.id][bool(one.segment)], previous)
+        alone = watched.looks.over(one.window) == one.window
+        if (reference.id, alone) not in metrics:
+            metrics[reference.id, alone] = _metrics(settings, reference, labels=labels, alone=alone)
+        some = metrics[reference.id, alone][bool(one.segment)]
+        evaluate_states(rows, subject, states, plan, reference, some, previous)
     table = rows.table()
     among = {window: watched.revisions[window] for window in asked} if labels else {}
     store.put_values(settings.name, sorted(asked), table, among=among, metrics=OF_LABELS)
     for window in sorted(asked):
         revision = watched.revisions[window]
         watched.evaluated[window] = watched.mine[window] = revision
-        document = {"start": window.start, "end": window.end, "revision": revision, "rows": watched.counted.get(window)}
+        document = {"start": window.start, "end": window.end, "revision": revision, "rows": watched.counted.get(window),
+                    "counts": list(watched.counts.get(window, ())) or None}  # fmt: skip
         store.put_document("evaluated", f"{settings.name}/{window.start}", document, at=at)
     return int(table.num_rows)
 
 
-def _metrics(settings: MonitorSettings, reference: Reference, *, labels: bool) -> tuple[Metrics, Metrics]:
+def _metrics(settings: MonitorSettings, reference: Reference, *, labels: bool, alone: bool) -> tuple[Metrics, Metrics]:
+    """Return what is measured of all rows and of segments; in a longer window the rest is told by that one."""
     whole, few = measured(settings, reference)
-    return (_of_labels(whole), _of_labels(few)) if labels else (whole, few)
+    if not alone:
+        whole, few = told_at_once(whole), told_at_once(few)
+    return (of_labels(whole), of_labels(few)) if labels else (whole, few)
 
 
-def _of_labels(metrics: Metrics) -> Metrics:
+def of_labels(metrics: Metrics) -> Metrics:
+    """Return the metrics that labels have a part in."""
     return {kind: some for kind, some in metrics.items() if kind in LABELLED}
 
 

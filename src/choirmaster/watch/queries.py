@@ -10,28 +10,31 @@ import pyarrow as pa
 
 from choirmaster.catalogue.ranking import headline
 from choirmaster.errors import NotFound
-from choirmaster.metrics import BY_NAME
 from choirmaster.ports import Measures, StatePack, Store, ValueQuery
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.states.histogram import reference_histogram
 from choirmaster.states.keys import StateKey
 from choirmaster.states.reference import Reference
-from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
+from choirmaster.times import DAY, SECOND, isoformat, parse_instant, to_micros, window_of
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import Moment, Names, cells, health_of, instant, line_name, listed, overall
 from choirmaster.watch.chosen import HEADLINES, choices_of
 from choirmaster.watch.history import History, history_of, listing
 from choirmaster.watch.judge import baselines
-from choirmaster.watch.remembered import Remembered, stand_of
-from choirmaster.watch.rollup import feature_metric, label_counts, merged, month_of, read_metric, shares, value_fields
+from choirmaster.watch.looks import looks_of, settled, windows_chosen
+from choirmaster.watch.months import MonthQueries
+from choirmaster.watch.remembered import Remembered
+from choirmaster.watch.rollup import merged, shares
 from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.shown import Waiting, prediction
 from choirmaster.watch.spans import Spans
 from choirmaster.watch.unstored import stored, unstored
 
+LATEST_DAYS, LONGEST_DAYS = 14, 70  # how far back the newest values lie; a month's was begun two months ago
 
-class Queries(SliceQueries):
+
+class Queries(SliceQueries, MonthQueries):
     """Answers from one store.
 
     Parameters
@@ -56,7 +59,7 @@ class Queries(SliceQueries):
     def ensembles(self, *, limit: int = 10_000) -> list[dict[str, Any]]:
         """Return one summary per ensemble, worst first."""
         order = {"firing": 0, "warning": 1, "no_data": 2, "ok": 3}
-        found = [self._summary(one) for one in list(self.settings.values())]
+        found = [self._summary(self._known(name)) for name in list(self.settings)]
         return sorted(found, key=lambda row: (order[row["health"]], row["name"]))[:limit]
 
     def ensemble(self, name: str) -> dict[str, Any]:
@@ -73,7 +76,7 @@ class Queries(SliceQueries):
             "positive": layout.positive, "features": [{"name": one, "type": kind} for kind, one in kinds],
             "segments": [*layout.segments, *map(" x ".join, layout.crosses)],
             "headline": list(self.headline(settings)),
-            "choices": [one._asdict() for one in choices_of(settings, reference)] if reference else [],
+            "choices": self._choices(settings, reference),
             "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows,
                           "made_at": made.get("made_at", "")} if reference else None,
             "members": facts.get("members", [{"name": one.name, "version": "", "role": "voter", "kind": ""}
@@ -95,19 +98,29 @@ class Queries(SliceQueries):
         return {
             "name": name, "task": str(layout.task), "owner": settings.owner,
             "members": [one.name for one in layout.members],
-            "health": health_of(firing, bool(rows)), "window": str(settings.grain), "last_window": last,
+            "health": health_of(firing, bool(rows)), "window": self._length(settings), "last_window": last,
             "watermark": None if mark is None else isoformat(mark), "predictions": rows,
             "labelled_share": labelled / rows if rows else None, "alerts_firing": len(firing),
             "collecting": self.collecting(name),
             "latest": self._latest(settings, last),
         }  # fmt: skip
 
+    def _length(self, settings: MonitorSettings) -> str:
+        """Return the length of the newest windows."""
+        chosen = windows_chosen(self.store, settings.name) if settings.precision is not None else []
+        return chosen[-1]["name"] if chosen else str(settings.grain)
+
+    def _choices(self, settings: MonitorSettings, reference: Reference | None) -> list[dict[str, Any]]:
+        """Return the windows and metrics that were chosen automatically, each with its reason."""
+        metrics = choices_of(settings, reference) if reference and settings.metrics is None else ()
+        return [*windows_chosen(self.store, settings.name), *({"time": None, **one._asdict()} for one in metrics)]
+
     def _latest(self, settings: MonitorSettings, last: str | None) -> dict[str, dict[str, Any]]:
         """Return the newest defined value of each headline metric and series."""
         if last is None:
             return {}
         found: dict[str, dict[str, Any]] = defaultdict(dict)
-        start = parse_instant(last) - 14 * 86_400 * SECOND
+        start = parse_instant(last) - (LATEST_DAYS if settings.precision is None else LONGEST_DAYS) * DAY
         names = self.headline(settings)
         for row in self._tidy(ValueQuery(settings.name, start=start, metrics=names)):
             if row["value"] is not None and overall(row["target"], settings.layout.positive):
@@ -148,13 +161,14 @@ class Queries(SliceQueries):
     def values(self, query: ValueQuery, window: str = "", as_of: int | None = None) -> pa.Table:
         """Return values of one ensemble in the order of D2: stored ones, over longer windows, or as known then."""
         settings, history = self._known(query.ensemble), self.history(query.ensemble)
-        if not window and as_of is None:
-            if history is None or stored(settings, history.current, query):
-                return self.store.values(query)
-            return unstored(self.store, self.engine, settings, history, query)
         if history is None:
-            return VALUE_SCHEMA.empty_table()
-        return Spans(self.store, self.engine, settings, history).values(query, window, as_of)
+            return VALUE_SCHEMA.empty_table() if window or as_of is not None else self.store.values(query)
+        if window or as_of is not None:
+            looks = looks_of(self.store, settings.name)[0]
+            return Spans(self.store, self.engine, settings, history, looks).values(query, window, as_of)
+        if stored(settings, history.current, query):
+            return self.store.values(query)
+        return unstored(self.store, self.engine, settings, history, query)
 
     def headline(self, settings: MonitorSettings) -> tuple[str, ...]:
         """Return the metrics that lead by what the reference says; before there is one, those of the task."""
@@ -186,7 +200,7 @@ class Queries(SliceQueries):
             for cell, values in line.items():
                 values[place[row["window_start"]]] = row[cell]
         reference = self.reference(ensemble)
-        past = baselines(reference) if reference else {}
+        past = baselines(reference, (metric,)) if reference else {}
         level = {
             line_name(name, target, positive): value
             for (name, feature, target, one), (value, _) in past.items()
@@ -203,62 +217,16 @@ class Queries(SliceQueries):
             "annotations": [{"at": one["window_start"], "text": one["text"], "alert": one["id"]} for one in alerts],
         }  # fmt: skip
 
-    def drift(self, ensemble: str, *, metric: str = "psi", start: Moment = None, end: Moment = None) -> dict[str, Any]:
-        """Return the drift of every feature over time, worst first, by window and by calendar month.
-
-        A month is measured on the sum of its windows' states, not as a mean of their values.
-        """
-        layout = self._known(ensemble).layout
-        rows = [row for row in self.metrics(ensemble=ensemble, metric=metric, start=start, end=end) if row["feature"]]
-        windows = sorted({row["window_start"] for row in rows})
-        found = {(row["feature"], row["window_start"]): row["value"] for row in rows}
-        months = self._drift_months(ensemble, metric, start, end)
-        features = []
-        for name in layout.features:
-            values = [found.get((name, window)) for window in windows]
-            known = [one for one in values if one is not None]
-            kind = "numeric" if name in layout.numeric else "categorical"
-            features.append({"name": name, "type": kind, "values": values,
-                             "months": [month[name] for month in months.values()],
-                             "max": max(known, default=None), "latest": known[-1] if known else None})  # fmt: skip
-        return {
-            "windows": windows,
-            "months": list(months),
-            "features": sorted(features, key=lambda one: -(one["max"] or 0.0)),
-        }
-
-    def _drift_months(
-        self, ensemble: str, metric: str, start: Moment, end: Moment
-    ) -> dict[str, dict[str, float | None]]:
-        """Return ``{month: {feature: value}}`` from the sums of stored states."""
-        settings, history = self._known(ensemble), self.history(ensemble)
-        if history is None or metric not in BY_NAME:
-            return {}
-        by_month: dict[str, list[StatePack]] = defaultdict(list)
-        for one in self._packs(ensemble, start, end):
-            if not one.segment:
-                by_month[month_of(one.window.start, settings.grain)].append(one)
-        return {month: self._drift_month(settings, history, metric, month, packs)
-                for month, packs in sorted(by_month.items())}  # fmt: skip
-
-    def _drift_month(
-        self, settings: MonitorSettings, history: History, metric: str, month: str, packs: list[StatePack]
-    ) -> dict[str, float | None]:
-        def read() -> dict[str, float | None]:
-            states = merged(packs, history, lambda one: bool(one.feature))
-            values = {name: feature_metric(states, name, metric) for name in settings.layout.features}
-            return {name: value.number if value else None for name, value in values.items()}
-
-        return self._months.answer((settings.name, metric, month), stand_of(packs), read)
-
     def feature(self, ensemble: str, feature: str, *, window: str | None = None) -> dict[str, Any]:
         """Return the bars of one feature: shares in the reference and in one window (the last one by default)."""
         layout, history = self._known(ensemble).layout, self.history(ensemble)
         if feature not in layout.features:
             raise NotFound("unknown feature", where=ensemble, got=f'"{feature}"', allowed=layout.features)
         key = StateKey("", "histogram/1", feature)
-        found = [one for one in self.store.packs(ensemble) if not one.segment]
-        chosen = [one for one in found if window is None or isoformat(one.window.start) == window][-1:]
+        found, looks = [one for one in self.store.packs(ensemble) if not one.segment], looks_of(self.store, ensemble)[0]
+        starts = [isoformat(looks.over(one.window).start) for one in found]
+        wanted = window or (starts[-1] if starts else "")
+        chosen = [one for one, start in zip(found, starts, strict=True) if start == wanted]
         reference = None if history is None else history.at(chosen[0].window.start) if chosen else history.current
         part: Any = reference.parts.get(key) if reference else None
         state: Any = merged(chosen, history, key.__eq__).states.get(key) if history else None
@@ -266,45 +234,7 @@ class Queries(SliceQueries):
         past = shares(reference_histogram(part), part)[1] if part else []
         return {"name": feature, "type": "numeric" if feature in layout.numeric else "categorical", "bins": bars,
                 "reference": past, "current": current,
-                "window": isoformat(chosen[0].window.start) if chosen else window}  # fmt: skip
-
-    def months(self, ensemble: str) -> list[dict[str, Any]]:
-        """Return one row per calendar month, rolled up from stored states: counts, and each metric of each series."""
-        settings, history = self._known(ensemble), self.history(ensemble)
-        by_month: dict[str, list[StatePack]] = defaultdict(list)
-        for one in self._packs(ensemble, None, None):
-            if not one.segment:
-                by_month[month_of(one.window.start, settings.grain)].append(one)
-        if history is None:
-            return []
-        mark = self.store.watermark(ensemble) or 0
-        return [
-            self._month(settings, history, month, packs) | self._month_labels(settings, history, month, packs, mark)
-            for month, packs in sorted(by_month.items())
-        ]
-
-    def _month_labels(
-        self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack], mark: int
-    ) -> dict[str, Any]:
-        stand = (stand_of(packs), mark)
-        return self._months.answer((settings.name, "labels", month), stand,
-                                   lambda: dict(label_counts(settings, history, packs, mark)))  # fmt: skip
-
-    def _month(self, settings: MonitorSettings, history: History, month: str, packs: list[StatePack]) -> dict[str, Any]:
-        def read() -> dict[str, Any]:
-            states = merged(packs, history, lambda one: bool(one.series))
-            names = [one.name for one in history.current.layout.series]
-            headline = (*self.headline(settings), "availability")
-            values = {metric: {name: read_metric(states, name, metric) for name in names} for metric in headline}
-            prevalence = read_metric(states, names[-1], "prevalence")
-            return {
-                "month": month,
-                "rate": prevalence.number if prevalence else None,
-                "metrics": {metric: {name: value_fields(value) for name, value in found.items() if value}
-                            for metric, found in values.items()},
-            }  # fmt: skip
-
-        return self._months.answer((settings.name, "values", month), stand_of(packs), read)
+                "window": wanted if chosen else window}  # fmt: skip
 
     # -- alerts, models, references, audit ----------------------------------------------------------------------
     def alerts(
@@ -349,8 +279,13 @@ class Queries(SliceQueries):
                 for one in self.store.audit(limit=limit) if subject in ("", one.subject)]  # fmt: skip
 
     def prediction(self, ensemble: str, identity: str) -> dict[str, Any] | None:
-        """Return one kept prediction with its labels, or None."""
-        return prediction(self.store, self._known(ensemble), identity, self.waiting)
+        """Return one kept prediction with its labels and the window it is looked at in, or None."""
+        settings = self._known(ensemble)
+        found = prediction(self.store, settings, identity, self.waiting)
+        if found is None or found["time"] is None:
+            return found
+        window = looks_of(self.store, settings.name)[0].over(window_of(settings.grain, parse_instant(found["time"])))
+        return {**found, "window": str(window)}
 
     def reference(self, ensemble: str) -> Reference | None:
         """Return the current reference of an ensemble."""
@@ -374,6 +309,7 @@ class Queries(SliceQueries):
     def _known(self, name: str) -> MonitorSettings:
         if name not in self.settings:
             raise NotFound("unknown ensemble", got=f'"{name}"', allowed=sorted(self.settings))
+        self.settings[name] = settled(self.store, self.settings[name])
         return self.settings[name]
 
     def _packs(self, ensemble: str, start: Moment, end: Moment) -> list[StatePack]:

@@ -15,16 +15,20 @@ from choirmaster.alerts.rules import Point, Rule, Severity
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.errors import ConfigError
 from choirmaster.ports import ALWAYS, AuditEntry, Clock, Epoch, Measures, Store, ValueQuery
-from choirmaster.states.reference import to_bytes
+from choirmaster.states.reference import Reference, to_bytes
 from choirmaster.times import DAY, Window
 from choirmaster.watch.absorb import absorb
 from choirmaster.watch.choosing import chosen_rows, differences, fix_text
 from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
+from choirmaster.watch.following import choose
 from choirmaster.watch.history import History, history_of, widest
 from choirmaster.watch.judge import baselines, judge
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.looking import look
+from choirmaster.watch.looks import LENGTHS, lengths_of, looks_of, settle, settled
 from choirmaster.watch.measuring import measure
 from choirmaster.watch.settings import MonitorSettings
+from choirmaster.watch.traffic import Count
 from choirmaster.watch.watched import Summary, Watched
 
 _LOG = structlog.get_logger(__name__)
@@ -112,16 +116,17 @@ class Monitor:
         SetReference or None
             None while another monitor of the store looks.
         """
-        settings = self.settings[name]
         with self._turn() as mine:
             if not mine:
                 return None
+            settings = settled(self.store, self.settings[name])
             self.store.open_ensemble(name, settings.layout)
             history = history_of(self.store, name, settings.layout)
             table, source = rows(settings)
             reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
             if history is None:
                 start = ALWAYS
+                self._settle(settings, reference, table)
             else:
                 start = start_of(settings, self.now(settings) - SPAN if since is None else since)
             revisions: dict[Window, int] = {}
@@ -191,12 +196,14 @@ class Monitor:
             window for window, revision in watched.revisions.items()
             if watched.evaluated.get(window, 0) < revision and window.end + settings.grace <= now
         )  # fmt: skip
+        choose(self.store, watched, due, at=arrived)
         relabelled = {window for window in due if watched.relabelled(window)}
         for labels in (False, True):
             chosen = [window for window in due if (window in relabelled) == labels]
             for at in range(0, len(chosen), MEASURED_TOGETHER):
                 some = chosen[at : at + MEASURED_TOGETHER]
                 summary.values += measure(self.store, watched, some, at=self.clock.now(), labels=labels)
+        summary.values += look(self.store, watched, now=now, at=self.clock.now())
         summary.windows += len(due)
         if due or now != watched.judged_at:
             self._judge(watched, now, summary)
@@ -204,14 +211,17 @@ class Monitor:
 
     def _watch(self, settings: MonitorSettings, summary: Summary) -> Watched | None:
         if settings.name not in self._watched:
+            settings = settled(self.store, settings)
             self.store.open_ensemble(settings.name, settings.layout)
             self._refuse_other_windows(settings)
             history = self._history(settings, summary)
             if history is None:
                 return None
+            settings = settled(self.store, settings)
             self.store.open_ensemble(settings.name, widest(settings.layout, history))
-            past = {name: baselines(one, settings.metrics, settings.ruled) for name, one in history.references.items()}
+            past = {name: baselines(one, settings.ruled) for name, one in history.references.items()}
             watched = Watched(settings, history, past)
+            watched.looks, watched.looked = looks_of(self.store, settings.name)
             for one in self.store.packs(settings.name):
                 watched.revisions[one.window] = max(one.revision, watched.revisions.get(one.window, 0))
             for document in self.store.documents("evaluated", f"{settings.name}/").values():
@@ -219,16 +229,18 @@ class Monitor:
                 watched.evaluated[window] = document["revision"]
                 if document.get("rows") is not None:
                     watched.counted[window] = document["rows"]
+                if document.get("counts") is not None:
+                    watched.counts[window] = Count(*document["counts"])
             self._watched[settings.name] = watched
         return self._watched[settings.name]
 
     def _refuse_other_windows(self, settings: MonitorSettings) -> None:
         """States stand by windows of one length and zone; another one needs them measured anew, in another store."""
         wanted = {"grain": str(settings.grain), "zone": settings.grain.zone}
-        kept = self.store.documents("windows", settings.name).get(settings.name)
-        if kept is None:
-            self.store.put_document("windows", settings.name, wanted, at=self.clock.now())
-        elif kept != wanted:
+        kept = lengths_of(self.store, settings.name)
+        if not kept and settings.precision is None:
+            self.store.put_document(LENGTHS, settings.name, wanted, at=self.clock.now())
+        elif kept and kept | wanted != kept:
             raise ConfigError(
                 "the windows of measured data cannot change", where=f"$.ensembles.{settings.name}.monitor.window",
                 expected=f"{kept['grain']} in {kept['zone']}", got=f"{wanted['grain']} in {wanted['zone']}",
@@ -250,8 +262,14 @@ class Monitor:
             self._collecting(name, share, summary)
             return None
         reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
+        self._settle(settings, reference, table)
         self.store.put_reference(name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
         return history_of(self.store, name, settings.layout, {reference.id: reference})
+
+    def _settle(self, settings: MonitorSettings, reference: Reference, rows: pa.Table) -> None:
+        """Fix the length of the windows that are stored, where it is chosen and nothing has been stored."""
+        if settings.precision is not None and not lengths_of(self.store, settings.name):
+            settle(self.store, settings, reference, rows, self.clock.now())
 
     def _take_members_in(self, watched: Watched, summary: Summary) -> bool:
         """Give a member that the reference knows nothing of its own parts, once it has answered enough rows."""

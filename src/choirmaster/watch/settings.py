@@ -23,7 +23,9 @@ class MonitorSettings:
     name, owner : str
     layout : Layout
     grain : Grain
-        Length and zone of its windows.
+        Length and zone of its stored windows.
+    precision : float or None
+        Windows are chosen so that the leading metric is told within it; None looks at each stored window on its own.
     grace : int
         Microseconds after a window's end before it is measured.
     clock : str
@@ -45,7 +47,7 @@ class MonitorSettings:
     collect : int
         Microseconds of live rows that make a reference where none is configured, unless 10,000 rows come first.
     metrics : tuple of str, "all" or None
-        None measures the usual ones of the task.
+        None measures what the automatic choice names.
     """
 
     name: str
@@ -65,6 +67,7 @@ class MonitorSettings:
     facts: Mapping[str, object] = field(default_factory=dict)
     collect: int = COLLECT_TIME
     metrics: tuple[str, ...] | str | None = None
+    precision: float | None = None
 
     @property
     def ruled(self) -> tuple[str, ...]:

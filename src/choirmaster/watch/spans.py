@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ from choirmaster.watch.chosen import measured
 from choirmaster.watch.evaluate import ALL_SERIES, Subject, ValueRows, evaluate_states, metrics_for
 from choirmaster.watch.history import History, widest
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.looks import Looks
 from choirmaster.watch.rollup import COUNTING, Keep, Sum
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.versions import DIFFERENCE
@@ -68,12 +69,15 @@ class Spans:
     ----------
     engine : Measures or None
         Measures rows again for values as known at another time.
+    looks : Looks
+        Which windows are looked at together.
     """
 
     store: Store
     engine: Measures | None
     settings: MonitorSettings
     history: History
+    looks: Looks = field(default_factory=Looks)
 
     def values(self, query: ValueQuery, window: str = "", as_of: int | None = None) -> pa.Table:
         """Return values of the tidy table.
@@ -82,16 +86,20 @@ class Spans:
         ----------
         window : str
             ``1w``, ``1mo``, ``all`` or another whole multiple of the stored windows: read off sums of their states.
+            Where none is named, windows as they are looked at.
         as_of : int, optional
             Microseconds UTC: windows due by then, measured from their rows with the labels known by then.
         """
-        grain = grain_over(self.settings.grain, window) if window else self.settings.grain
         packs = self.store.packs(self.settings.name)
-        over = _over(grain, {one.window for one in packs}, query)
+        known = {one.window for one in packs}
+        over = _over(grain_over(self.settings.grain, window), known, query) if window else self._looked(known, query)
         if as_of is None:
             return self._read(query, over, self._stored(query, [one for one in packs if one.window in over]))
         self.store.open_ensemble(self.settings.name, widest(self.settings.layout, self.history))
         return self._read(query, over, self._measured(query, sorted(over), as_of))
+
+    def _looked(self, windows: Iterable[Window], query: ValueQuery) -> dict[Window, Window]:
+        return {one: longer for one, longer in self.looks.mapping(windows).items() if _inside(longer, query)}
 
     def _stored(self, query: ValueQuery, packs: Iterable[StatePack]) -> Iterator[Counted]:
         keep = wanted_keys(query)
@@ -145,13 +153,13 @@ class Spans:
 
 def _over(grain: Grain | None, windows: Iterable[Window], query: ValueQuery) -> dict[Window, Window]:
     """Return the longer window of each window; a span cuts by longer windows, and by the stored ones for ``all``."""
-
-    def inside(one: Window) -> bool:
-        return (query.start is None or one.start >= query.start) and (query.end is None or one.end <= query.end)
-
     if grain is None:
-        return over_windows(None, filter(inside, windows))
-    return {one: longer for one, longer in over_windows(grain, windows).items() if inside(longer)}
+        return over_windows(None, (one for one in windows if _inside(one, query)))
+    return {one: longer for one, longer in over_windows(grain, windows).items() if _inside(longer, query)}
+
+
+def _inside(one: Window, query: ValueQuery) -> bool:
+    return (query.start is None or one.start >= query.start) and (query.end is None or one.end <= query.end)
 
 
 def _whole(metric: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from dataclasses import replace
 
+import pyarrow as pa
+
+from choirmaster.metrics import BY_NAME
 from choirmaster.ports import Measures, Store, ValueQuery
 from choirmaster.states.reference import Reference
+from choirmaster.times import Window
+from choirmaster.values import VALUE_ORDER
 from choirmaster.watch.chosen import measured
 from choirmaster.watch.history import History
 from choirmaster.watch.labelled import LABEL_SHARE
+from choirmaster.watch.looks import at_once, looks_of
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.spans import Spans
 from choirmaster.watch.versions import DIFFERENCE
@@ -28,7 +33,19 @@ def unstored(
     store: Store, engine: Measures | None, settings: MonitorSettings, history: History, query: ValueQuery
 ) -> pa.Table:
     """Return values of windows that have been measured, as if they had been stored then."""
-    table = Spans(store, engine, settings, history).values(query, str(settings.grain))
-    done = store.documents("evaluated", f"{settings.name}/").values()
-    starts = pa.array([one["start"] for one in done], pa.int64()).cast(table.schema.field("window_start").type)
-    return table.filter(pc.is_in(table["window_start"], starts))
+    looks, marks = looks_of(store, settings.name)
+    spans = Spans(store, engine, settings, history, looks)
+    soon = tuple(name for name in query.metrics if _soon(name))
+    later = tuple(name for name in query.metrics if name not in soon)
+    found = [spans.values(replace(query, metrics=some), window)
+             for some, window in ((soon, str(settings.grain)), (later, "")) if some]  # fmt: skip
+    table = pa.concat_tables(found).sort_by([(name, "ascending") for name in VALUE_ORDER])
+    done = {Window(one["start"], one["end"]) for one in store.documents("evaluated", f"{settings.name}/").values()}
+    starts, ends = (table[name].cast(pa.int64()).to_pylist() for name in ("window_start", "window_end"))
+    there = [Window(*one) in done or Window(*one) in marks for one in zip(starts, ends, strict=True)]
+    return table.filter(pa.array(there, pa.bool_()))
+
+
+def _soon(name: str) -> bool:
+    metric = BY_NAME.get(name.removesuffix(DIFFERENCE))
+    return metric is not None and at_once(metric)

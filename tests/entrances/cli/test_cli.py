@@ -254,7 +254,7 @@ def test_init_from_a_file_that_nobody_prepared(capsys, tmp_path, monkeypatch):
     Path("data.csv").write_text(NASTY, encoding="utf-8")
     code, out, _, _ = _run(capsys, "init", "--from", "data.csv")
     assert code == 0
-    assert "choirmaster monitor data.csv --schema schema.yaml --report out.html" in out
+    assert 'choirmaster monitor data.csv --schema schema.yaml --reference "first 30%" --report out.html' in out
     text = Path("schema.yaml").read_text()
     schema = load_schema(text)
     assert (schema.label, schema.time, schema.id, schema.positive) == ("Arrived late", "Scheduled", "Flight ID", "late")

@@ -275,3 +275,28 @@ def test_many_members_and_long_names_fit_on_the_page():
     report = content_from_values(table_of(rows), [], {"positive": "x" * 3000})
     text = squeezed("".join(one.extract_text() for one in PdfReader(io.BytesIO(render_pdf(report))).pages))
     assert all(name in text for name in extra)
+
+
+def test_drift_is_listed_by_the_measures_there_are(tmp_path):
+    rng = np.random.default_rng(3)
+    time = np.datetime64("2026-01-01T00:00:00.000000") + np.arange(600) * np.timedelta64(1, "h")
+    rows = {"y": rng.integers(0, 2, 600), "p": rng.uniform(size=600), "x": rng.normal(size=600), "t": time}
+    schema = cm.Schema("binary", label="y", prediction="p", numeric=["x"], time="t")
+
+    def page(metrics) -> str:
+        result = cm.monitor(rows, reference=rows, schema=schema, window="1w", metrics=metrics)
+        result.to_html(tmp_path / "page.html")
+        return (tmp_path / "page.html").read_text(encoding="utf-8")
+
+    some = page(["psi", "hellinger", "score_ks", "score_hellinger", "label_psi"])
+    for words in (
+        "Hellinger distance, largest",
+        "Score, KS, largest",
+        "Score, Hellinger distance, largest",
+        "Label, PSI, largest",
+    ):
+        assert words in some
+    assert "JS, largest" not in some
+    every = page("all")
+    assert "Wasserstein, sd, largest" in every
+    assert "Score, JS, largest" not in every  # two measures of each side are enough

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from choirmaster.catalogue.following import Follower, rows_by_length
-from choirmaster.catalogue.lengths import Leading, choose_window
+from choirmaster.catalogue.lengths import Leading, choose_window, longest_within
 from choirmaster.times import DAY, HOUR, Grain, Window, parse_grain, window_of
 
 AUC = Leading("roc_auc", 0.8, 0.01, 10_000)  # 2,500 labelled rows give 0.02
@@ -67,6 +67,19 @@ def test_a_shorter_window_needs_room_to_spare():
     assert choose_window(AUC, rows).name == "1d"
     assert choose_window(AUC, rows, now="1w").name == "1w"
     assert choose_window(AUC, {"1d": 4_000.0, "1w": 28_000.0}, now="1w").name == "1d"
+
+
+def test_no_window_is_longer_than_asked_for_and_the_reason_says_so():
+    rows = {"1h": 1.0, "1d": 24.0, "1w": 168.0, "1mo": 720.0}
+    assert choose_window(AUC, rows, longest="1d").name == "1d"
+    assert choose_window(AUC, rows, longest="1d").why.endswith("fewer than 10 longer windows would fit into these rows")
+    assert choose_window(AUC, {name: rows[name] for name in ("1d", "1w")}, longest="1h").name == "1d"
+    assert choose_window(AUC, {"1h": 1.0, "1d": 5_000.0, "1w": 35_000.0}, longest="1d").why.endswith("0.02 is asked")
+
+
+@pytest.mark.parametrize(("days", "name"), [(0.3, "1h"), (9, "1h"), (10, "1d"), (69, "1d"), (70, "1w"), (300, "1mo")])
+def test_ten_windows_fit_into_the_rows(days, name):
+    assert longest_within(round(days * DAY)) == name
 
 
 def test_without_an_interval_a_day_is_kept():

@@ -112,7 +112,7 @@ def test_a_window_is_judged_against_the_reference_it_was_measured_with(site) -> 
                 series="fused")  # fmt: skip
     values = site.store.values(ValueQuery("e", metrics=("roc_auc",)))
     history = history_of(site.store, "e", LAYOUT)
-    past = {name: baselines(one) for name, one in history.references.items()}
+    past = {name: baselines(one, ["roc_auc"]) for name, one in history.references.items()}
     judge([rule], values, past[found.id], {}, ensemble="e", mature=lambda _: True, expected_share=1.0, earlier=past)
     level = {name: one["fused", "", "yes", "roc_auc"][0] for name, one in past.items()}
     old = next(name for name in level if name != found.id)

@@ -7,6 +7,7 @@ from typing import Any
 
 from choirmaster.dashboard.asked import Asked
 from choirmaster.dashboard.charts import SHOWN_WINDOWS, chart_table, has_points, line_chart
+from choirmaster.dashboard.pages.chosen import chosen
 from choirmaster.dashboard.pages.frame import alert_row, frame
 from choirmaster.dashboard.pages.overview import best_member
 from choirmaster.dashboard.ports import Queries
@@ -43,6 +44,7 @@ def ensemble(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
     charts += [chart for chart in running if has_points(chart)]
     months = queries.months(name)
     tables = [*month_tables(about, months), maturity(months), members(about), recent(queries.alerts(ensemble=name))]
+    tables += chosen(about)
     tables += [chart_table(chart, newest=SHOWN_WINDOWS if asked.form == "html" else None) for chart in charts]
     return frame(
         asked,
