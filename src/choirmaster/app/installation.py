@@ -107,7 +107,9 @@ class Installation:
     def start_runner(self, name: str) -> None:
         """Make one adopted ensemble answer requests, and keep what it answers."""
         record = self.recorder(self.config.ensembles[name].answer.record)
-        self.runners[name] = self.runner(name, record=record)
+        runner = self.runner(name, record=record)
+        runner.warm()
+        self.runners[name] = runner
 
     def runner(
         self, name: str, settings: Callable[[EnsembleSettings], EnsembleSettings] = lambda one: one,

@@ -21,6 +21,7 @@ from choirmaster.http.routes import table
 from choirmaster.http.settings import AccessSettings
 from choirmaster.http.table import Call, Pools, Route, Services
 from choirmaster.ports import AuditEntry
+from choirmaster.serve.admission import Admission
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _OTHER_THREADS = 4
@@ -31,7 +32,8 @@ def build_app(services: Services, settings: AccessSettings) -> Starlette:
     settings.check()
     routes = table(services.pages)
     pools = Pools(
-        ThreadPoolExecutor(settings.limits.threads, "score"), ThreadPoolExecutor(_OTHER_THREADS, "answer")
+        ThreadPoolExecutor(settings.limits.threads, "score"), ThreadPoolExecutor(_OTHER_THREADS, "answer"),
+        Admission(settings.limits.in_flight),
     )  # fmt: skip
     access = Access(settings, services.clock.monotonic)
     app = Starlette(
@@ -55,10 +57,10 @@ def _lifespan(services: Services, pools: Pools) -> Callable[[Starlette], Abstrac
             await loop.run_in_executor(pools.other, start)
         yield
         services.draining = True
+        for runner in list(services.runners.values()):  # hands on the records that still wait for somebody
+            await loop.run_in_executor(pools.other, runner.close)
         for close in services.on_close:
             await loop.run_in_executor(pools.other, close)
-        for runner in list(services.runners.values()):
-            runner.close()
         pools.scoring.shutdown(wait=False, cancel_futures=True)
         pools.other.shutdown(wait=False, cancel_futures=True)
 
@@ -102,15 +104,23 @@ async def _answered(
 
 
 async def _bounded(call: Call) -> Response:
-    """Run an event's handler, or refuse at once, before its body is read, when too many are in flight."""
-    limit, pools = call.settings.limits.in_flight, call.pools
-    if pools.in_flight >= limit:
-        raise Unavailable("too many requests in flight", expected=f"at most {limit}")
-    pools.in_flight += 1
+    """Run an event's handler, or refuse at once, before its body is read, when it would wait too long."""
+    door = call.pools.door
+    if not door.admits(_deadline(call)):
+        raise Unavailable("too many requests in flight", got=str(door.inside), expected=f"at most {door.limit}, and a "
+                          "wait that leaves time for the answer")  # fmt: skip
+    door.enter()
     try:
         return await call.route.handler(call)
     finally:
-        pools.in_flight -= 1
+        door.leave(call.services.clock.monotonic())
+
+
+def _deadline(call: Call) -> float | None:
+    """Return how long a prediction may take; None for other events."""
+    name = call.path("ensemble") or call.path("model").partition(".")[0]
+    runner = call.services.runners.get(name)
+    return None if runner is None else runner.settings.deadline_seconds
 
 
 def _audit(call: Call, status: int) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from choirmaster.http.settings import ROLES, AccessSettings
 from choirmaster.http.statistics import Statistics
 from choirmaster.ports import AuditEntry, Clock
+from choirmaster.serve.admission import Admission
 from choirmaster.serve.runner import EnsembleRunner
 
 EVERYBODY = frozenset({"*"})
@@ -101,7 +102,7 @@ class Pools:
 
     scoring: ThreadPoolExecutor
     other: ThreadPoolExecutor
-    in_flight: int = 0
+    door: Admission
 
 
 @dataclass(slots=True)

@@ -162,6 +162,16 @@ class Round:
         return Reply(Status.LATE, latency_us=max(0, round((now - self._start) * 1e6)))
 
 
+def warm(seats: Iterable[Seat], table: pa.Table, clock: Clock, seconds: float) -> int:
+    """Ask members once before anybody waits for them; returns how many came back in time, whatever they said."""
+    asked, start = list(seats), clock.monotonic()
+    gather = Gather([start + seconds] * len(asked))
+    for index, seat in enumerate(asked):
+        seat.lane.submit(Call(table, gather, index, start, start + seconds))
+    gather.wait(clock)
+    return sum(gather.cut(index) is not None for index in range(len(asked)))
+
+
 def idle(seats: Iterable[Seat], roles: Mapping[str, Role]) -> tuple[MemberCall, ...]:
     """Return the calls of a request without rows: none is made, nobody is missing."""
     return tuple(seat.silent(Status.OK, 0, roles[seat.name]) for seat in seats)

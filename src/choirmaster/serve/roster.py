@@ -21,6 +21,7 @@ from choirmaster.serve.hedging import Hedger
 from choirmaster.serve.lanes import Lane
 from choirmaster.serve.outputs import Mask, alignment, check_output
 from choirmaster.serve.settings import EnsembleSettings
+from choirmaster.serve.sparing import SparingLog
 
 _LOG = logging.getLogger("choirmaster.serve")
 _FAULTS = (Status.LATE, Status.FAILED, Status.INVALID)
@@ -38,6 +39,7 @@ class Seat:
         self._classes = len(layout.classes)
         self._columns = alignment(name, member.classes, layout.classes)
         self._clock, self._lock = clock, threading.Lock()
+        self._log = SparingLog(_LOG, clock)
         self._breaker = None if settings.breaker is None else Breaker(settings.breaker, random.random)
 
     # -- the breaker ----------------------------------------------------------------------------------------------
@@ -81,14 +83,14 @@ class Seat:
         """Return a reply checked and put in the ensemble's class order."""
         if reply.status is not Status.OK:
             if reply.status is Status.FAILED:
-                _LOG.warning("member %s.%s failed: %s", self.ensemble, self.name, reply.detail)
+                self._log.warning("member %s.%s failed: %s", self.ensemble, self.name, reply.detail)
             return self.silent(reply.status, rows, role, chosen=chosen, latency_us=reply.latency_us,
                                detail=reply.detail, why=reply.why)  # fmt: skip
         asked = rows if chosen is None else int(chosen.sum())
         checked = check_output(reply.raw, asked, self._columns, self._classes)
         usable, output = checked.usable, checked.output
         if checked.reasons:
-            _LOG.warning("member %s.%s gave unusable rows: %s %s", self.ensemble, self.name, checked.reasons,
+            self._log.warning("member %s.%s gave unusable rows: %s %s", self.ensemble, self.name, checked.reasons,
                          checked.detail)  # fmt: skip
         status = Status.OK if usable.any() else Status.INVALID
         if chosen is not None:

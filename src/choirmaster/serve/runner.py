@@ -17,13 +17,13 @@ from choirmaster.overlay import Role, Standing
 from choirmaster.ports import Clock, Member
 from choirmaster.records import Batch
 from choirmaster.serve.answer import Answer, MemberCall
-from choirmaster.serve.asking import Round, idle
+from choirmaster.serve.asking import Round, idle, warm
 from choirmaster.serve.breaker import State
 from choirmaster.serve.combine import Combiner, Fuse
 from choirmaster.serve.keeper import Keeper
 from choirmaster.serve.outputs import Floats
 from choirmaster.serve.record import record_batch
-from choirmaster.serve.request import PredictRequest, check_rows
+from choirmaster.serve.request import PredictRequest, check_rows, features_table
 from choirmaster.serve.roles import Seating, seating
 from choirmaster.serve.roster import seated
 from choirmaster.serve.settings import EnsembleSettings, Weights
@@ -232,6 +232,16 @@ class EnsembleRunner:
     def threads(self) -> int:
         """Threads that run members now."""
         return sum(seat.lane.threads for seat in self._seats.values())
+
+    def warm(self, seconds: float = 10.0) -> int:
+        """Ask every member once about a row of missing values, so that the first request finds them ready.
+
+        What they say is thrown away and counts nowhere; returns how many came back in time.
+        """
+        row = features_table(self.layout, {}, 1)
+        roles = self._standing.roles
+        seats = [seat for seat in self._seats.values() if roles[seat.name] is not Role.OFF]
+        return warm(seats, row, self._clock, seconds)
 
     def close(self) -> None:
         """Hand on the records that still wait for somebody, and end the threads of all members."""

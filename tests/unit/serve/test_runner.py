@@ -414,3 +414,16 @@ def test_answers_come_from_many_threads_at_once():
     for thread in threads:
         thread.join()
     assert wrong == [] and one.threads <= 8
+
+
+def test_warming_asks_everybody_once_and_counts_nowhere():
+    kept = []
+    broken = Fake("b", RuntimeError("no missing values"))
+    one = runner({"a": Fake("a", 0.25), "b": broken}, kept=kept)
+    assert one.warm() == 2 and kept == []
+    assert (one.members["a"].calls, broken.calls) == (1, 1)
+    gate = threading.Event()
+    one = runner({"a": Fake("a", 0.25), "b": Fake("b", lambda t: gate.wait(30))})
+    assert one.warm(0.2) == 1
+    gate.set()
+    one.close()
