@@ -72,7 +72,7 @@ ADAPTER_LIBRARIES: dict[str, frozenset[str]] = {
     "estimators": frozenset({"sklearn", "scipy", "joblib", "lightgbm", "xgboost", "threadpoolctl"}),
     "members": frozenset({
         "sklearn", "skops", "onnx", "onnxruntime", "skl2onnx", "threadpoolctl", "httpx", "mlflow", "lightgbm",
-        "xgboost", "pandas",
+        "xgboost", "pandas", "joblib",
     }),
     "stores": frozenset({"sqlalchemy", "alembic", "deltalake", "duckdb", "psycopg", "pymysql"}),
     "sources": frozenset({"sqlalchemy", "duckdb", "faststream"}),

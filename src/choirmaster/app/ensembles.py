@@ -13,10 +13,9 @@ from choirmaster.alerts.rules import Rule, Severity, bounded
 from choirmaster.app.files import beside
 from choirmaster.app.policy import breaker_settings, hedge_settings, member_settings
 from choirmaster.config import Config, Ensemble
-from choirmaster.config import Member as MemberConfig
 from choirmaster.config import Rule as RuleConfig
 from choirmaster.costs import flat_costs, read_costs
-from choirmaster.errors import ConfigError, MemberError, unknown
+from choirmaster.errors import ConfigError, unknown
 from choirmaster.layout import Layout, Output, SeriesSpec, Task, split_segments
 from choirmaster.ports import Member
 from choirmaster.schema import class_text
@@ -26,7 +25,6 @@ from choirmaster.values import FUSED
 from choirmaster.watch.service import NO_DATA
 from choirmaster.watch.settings import COLLECT_TIME, MonitorSettings
 
-_ZIP = b"PK\x03\x04"
 STORED = "1d"  # windows that are stored where they are chosen, until a reference says that an hour is enough
 OF_LABELS = ("label_share", "prevalence")  # about the labels themselves, so they wait for them too
 
@@ -54,31 +52,6 @@ def _positive(config: Ensemble, task: Task) -> str:
     if task is not Task.BINARY:
         return ""
     return str(config.positive) if config.positive is not None else str(config.classes[-1])
-
-
-def load_member(name: str, config: MemberConfig, config_path: Path) -> Member:
-    """Load one member; what a file is, is decided by its content, and code in it never runs."""
-    if config.callable is not None:
-        from choirmaster.members.callable import CallableMember, imported
-
-        return CallableMember(name, imported(config.callable), features=config.features, classes=_classes(config))
-    path = beside(config_path, config.file or "")
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise MemberError("cannot read a model", where=str(path), got=error.strerror or str(error)) from None
-    if head == _ZIP:
-        from choirmaster.members.local_skops import SkopsMember
-
-        return SkopsMember(name, path, sha256=config.sha256, trusted=config.trusted_types, features=config.features)
-    from choirmaster.members.onnx import OnnxMember
-
-    return OnnxMember(name, path, sha256=config.sha256, classes=_classes(config), features=config.features)
-
-
-def _classes(config: MemberConfig) -> tuple[str, ...] | None:
-    return tuple(str(one) for one in config.classes) or None
 
 
 def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | None) -> EnsembleSettings:
@@ -137,11 +110,16 @@ def _metrics(wish: str | tuple[str, ...], ensemble: str) -> str | tuple[str, ...
 def _facts(config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]:
     listed = [
         {"name": name, "version": members[name].version if name in members else "", "role": one.role,
-         "kind": type(members[name]).__name__.removesuffix("Member").lower() if name in members else ""}
+         "kind": _kind(members[name]) if name in members else ""}
         for name, one in config.members.items()
     ]  # fmt: skip
     weights = {name: float(config.fusion.weights.get(name, 1.0)) for name in config.members}
     return {"fusion": config.fusion.rule, "weights": weights, "members": listed}
+
+
+def _kind(member: Member) -> str:
+    """Return ``onnx``, ``skops``, ``remote`` and so on."""
+    return type(member).__name__.removesuffix("Member").removesuffix("V2").removesuffix("Runner").lower()
 
 
 def rules_of(config: Ensemble) -> tuple[Rule, ...]:

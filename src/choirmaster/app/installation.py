@@ -9,14 +9,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from choirmaster.app.clock import RealClock
-from choirmaster.app.ensembles import layout_of, load_member, monitor_settings, serve_settings
+from choirmaster.app.ensembles import layout_of, monitor_settings, serve_settings
 from choirmaster.app.files import beside, journal_folder, read_config, store_folder
+from choirmaster.app.member_loading import close_members, load_members
 from choirmaster.app.waiting import Waiting
 from choirmaster.config import Config
 from choirmaster.config import Sink as SinkConfig
@@ -69,6 +71,7 @@ class Installation:
         self.layouts: dict[str, Layout] = {}
         self.members: dict[str, dict[str, Member]] = {}
         self.runners: dict[str, EnsembleRunner] = {}
+        self._served: dict[str, EnsembleRunner] = {}  # those that keep what they answer, members of others among them
         self.queries = Queries(self.store, (), LocalEngine(),
                                waiting=Waiting(journal_folder(self.config, path), self.store))  # fmt: skip
         self.notifier = Notifier(self._sinks(), self.store, self.clock)
@@ -87,18 +90,27 @@ class Installation:
     def adopt(self) -> Sequence[str]:
         """Load every configured ensemble that is not loaded yet; raises for the first that cannot be."""
         loaded = []
-        for name, config in self.config.ensembles.items():
-            if name in self.layouts:
-                continue
-            members = {one: load_member(one, it, self.path) for one, it in config.members.items()}
-            layout = layout_of(config)
-            self.store.open_ensemble(name, layout)
-            self.members[name], self.layouts[name] = members, layout
-            settings = monitor_settings(name, config, self.config, self.path, members)
-            self.queries.settings[name] = settings
-            self.monitor.settings[name] = settings
-            loaded.append(name)
+        for name in self.config.ensembles:
+            if name not in self.layouts:
+                self._adopt(name)
+                loaded.append(name)
         return loaded
+
+    def _adopt(self, name: str) -> None:
+        config = self.config.ensembles[name]
+        layout = layout_of(config)
+        members = load_members(name, config, layout, self.path, self._nested)
+        self.store.open_ensemble(name, layout)
+        self.members[name], self.layouts[name] = members, layout
+        settings = monitor_settings(name, config, self.config, self.path, members)
+        self.queries.settings[name] = settings
+        self.monitor.settings[name] = settings
+
+    def _nested(self, name: str) -> EnsembleRunner:
+        """Return another ensemble as a member: the very one that answers for itself."""
+        if name not in self.layouts:
+            self._adopt(name)
+        return self._keeping(name)
 
     def reread(self) -> None:
         """Read the configuration file again."""
@@ -106,18 +118,34 @@ class Installation:
 
     def start_runner(self, name: str) -> None:
         """Make one adopted ensemble answer requests, and keep what it answers."""
-        record = self.recorder(self.config.ensembles[name].answer.record)
-        runner = self.runner(name, record=record)
+        self.recorder(self.config.ensembles[name].answer.record)  # opened now, and not by the first request
+        runner = self._keeping(name)
         runner.warm()
         self.runners[name] = runner
 
+    def _keeping(self, name: str) -> EnsembleRunner:
+        if name not in self._served:
+            config = self.config.ensembles[name]
+            self._served[name] = self._made(name, self.members[name], record=partial(self._keep, config.answer.record))
+        return self._served[name]
+
     def runner(
-        self, name: str, settings: Callable[[EnsembleSettings], EnsembleSettings] = lambda one: one,
+        self, name: str, settings: Callable[[EnsembleSettings], EnsembleSettings] = lambda one: one
+    ) -> EnsembleRunner:
+        """Return what answers for an ensemble and keeps nothing; the ensembles in it take the same settings."""
+        members: dict[str, Any] = dict(self.members[name])
+        for member, one in self.config.ensembles[name].members.items():
+            if one.ensemble is not None:
+                members[member] = self.runner(one.ensemble, settings)
+        return self._made(name, members, settings)
+
+    def _made(
+        self, name: str, members: Mapping[str, Member],
+        settings: Callable[[EnsembleSettings], EnsembleSettings] = lambda one: one,
         *, record: Callable[[Any], str] | None = None,
     ) -> EnsembleRunner:  # fmt: skip
-        """Return what answers for an ensemble; without a recorder nothing is kept."""
         own = serve_settings(name, self.config.ensembles[name], self.layouts[name], self._cutoff(name))
-        return EnsembleRunner(settings(own), self.members[name], self.clock, record=record, telemetry=self.telemetry)
+        return EnsembleRunner(settings(own), members, self.clock, record=record, telemetry=self.telemetry)
 
     def _cutoff(self, name: str) -> float | None:
         """Return the fused cutoff: the configured number, else the one the reference chose."""
@@ -144,6 +172,9 @@ class Installation:
         if mode not in self._recorders:
             self._recorders[mode] = DurableRecorder(self.journal) if mode == "durable" else AsyncRecorder(self.journal)
         return self._recorders[mode]
+
+    def _keep(self, mode: str, batch: Any) -> str:
+        return self.recorder(mode)(batch)
 
     def ingest(self, *, settle: bool = False) -> IngestService:
         """Return the service that takes events in."""
@@ -220,6 +251,8 @@ class Installation:
             with contextlib.suppress(Exception):
                 one.close()
         self.drainer.stop()
+        for members in self.members.values():
+            close_members(members.values())
         if self._journal is not None:
             self._journal.close()
         self._folder.close()

@@ -41,8 +41,9 @@ class Services:
 
     def check(self, path: Path) -> Sequence[ChoirmasterError]:
         """Return what the files a configuration names lack."""
-        from choirmaster.app.ensembles import layout_of, load_member, rules_of, serve_settings
+        from choirmaster.app.ensembles import layout_of, rules_of, serve_settings
         from choirmaster.app.files import beside, journal_folder
+        from choirmaster.app.member_loading import try_member
         from choirmaster.stores.sql.place import check_local
 
         config = read_config(path)
@@ -50,7 +51,8 @@ class Services:
         for name, ensemble in config.ensembles.items():
             where = f"$.ensembles.{name}"
             for member, one in ensemble.members.items():
-                problems += _attempt(partial(load_member, member, one, path))
+                if one.ensemble is None:
+                    problems += _attempt(partial(try_member, member, one, ensemble, path))
             problems += _attempt(serve_settings(name, ensemble, layout_of(ensemble), None).check)
             problems += _attempt(partial(rules_of, ensemble))
             reference = ensemble.monitor.reference

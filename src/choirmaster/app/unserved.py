@@ -21,12 +21,6 @@ def unserved(config: Config) -> list[ConfigError]:
 def _ensemble(one: Ensemble, path: str) -> Iterator[ConfigError]:
     if one.task in ("multilabel", "quantile"):
         yield _not_yet(f"the task {one.task}", f"{path}.task", "measure frames and files: choirmaster monitor rows.csv")
-    for name, member in one.members.items():
-        where = f"{path}.members.{name}"
-        if member.url is not None:
-            yield _not_yet("a remote member", f"{where}.url", "use file or callable")
-        if member.trusted:
-            yield _not_yet("a file that can run code", f"{where}.trusted", "save it as ONNX or skops")
     if one.answer.early is not None:
         yield _not_yet("an early answer", f"{path}.answer.early", "leave it out: every answer waits for all voters")
     if one.labels.absent_means is not None:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
+from choirmaster.config.member_checks import check_nesting, check_origin
 from choirmaster.config.model import Access, Answer, Config, Ensemble, Member, Monitor, Sink
 from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ChoirmasterError, ConfigError, unknown
@@ -27,6 +28,7 @@ def check(config: Config, *, place: Place = str) -> list[ChoirmasterError]:
         problems += _named("ensemble", name, place(path))
         problems += _ensemble(ensemble, path, place)
         problems += _sinks(config, ensemble.alerts.sinks or (), f"{path}.alerts.sinks", place)
+    problems += check_nesting(config, place)
     for name, sink in config.sinks.items():
         problems += _named("sink", name, place(f"$.sinks.{name}"))
         problems += _sink(sink, place(f"$.sinks.{name}"))
@@ -74,10 +76,7 @@ def _ensemble(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterErr
 
 
 def _member(one: Member, path: str, place: Place) -> Iterator[ChoirmasterError]:
-    given = [name for name in ("file", "url", "callable") if getattr(one, name) is not None]
-    if len(given) != 1:
-        yield ConfigError("a member needs exactly one of file, url and callable", where=place(path),
-                          got=" and ".join(given) or "none")  # fmt: skip
+    yield from check_origin(one, path, place)
     if one.sha256 is not None and not _SHA256.fullmatch(one.sha256):
         yield _not_a_hash(place(f"{path}.sha256"))
     if one.file and one.file.lower().endswith(_CODE_FILES) and not (one.trusted and one.sha256):

@@ -13,23 +13,30 @@ Role = Literal["score", "ingest", "read", "operate", "admin"]
 
 
 class Member(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One model: exactly one of ``file``, ``url`` and ``callable``."""
+    """One model: exactly one of ``file``, ``url``, ``callable`` and ``ensemble``."""
 
-    file: str | None = None  # ONNX, skops, or a native file; relative to the configuration
-    url: Address | None = None  # a remote Open Inference Protocol V2 model
+    file: str | None = None  # ONNX, skops, LightGBM, XGBoost or an MLflow folder; relative to the configuration
+    url: Address | None = None  # a remote Open Inference Protocol V2 model: http(s)://host/v2/models/NAME
     callable: str | None = None  # package.module:name, for Python that is installed here
+    ensemble: str | None = None  # another ensemble of this file
     timeout: Duration | None = None  # inside the deadline; none: the whole deadline
     concurrency: int = 4  # calls that may run at the same time
     role: Literal["voter", "shadow", "canary", "off"] = "voter"  # shadow: asked and measured, no say; off: not asked
     share: float | None = None  # of the ids in which a canary is asked and has a say; canaries need it
     repeatable: bool | None = None  # may be asked twice for one request; none: where it is remote
     sha256: str | None = None  # pins the file's bytes
-    trusted: bool = False  # allow a file that can run code (pickle, joblib); needs sha256
+    trusted: bool = False  # allow a file that can run code (joblib, pickle, MLflow pyfunc); needs sha256
     trusted_types: tuple[str, ...] = ()  # full names of types a skops file may hold beside those skops trusts
     output: Literal["probability", "logit", "class", "value"] | None = None  # none: by the task
     classes: tuple[ClassName, ...] = ()  # in the order of the model's own columns, where it does not say
     features: tuple[str, ...] = ()  # in the order of the model's own columns, where it does not say
-    inputs: dict[str, str] = {}  # remote members: {tensor: feature}
+    convert: bool = True  # a scikit-learn model becomes ONNX where both agree on rows of the reference file
+    processes: int = 0  # child processes that run it, one call each at a time; 0: threads of the server
+    memory: int = 0  # MiB of data that each of its processes may hold; 0: no limit
+    inputs: dict[str, str] = {}  # remote members: {tensor: feature}; the feature "*" is all of them as one matrix
+    tensor: str = ""  # remote members: the output that holds the answer, where it cannot be told
+    headers: dict[str, Secret] = {}  # remote members: sent with each request, such as an authorisation
+    ca: str = ""  # remote members: PEM file of the certificates to trust; '': the usual ones
 
     @classmethod
     def example(cls) -> dict[str, Any]:

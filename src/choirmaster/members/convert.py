@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from skops.io import dumps, get_untrusted_types
 
 from choirmaster.errors import MemberError
-from choirmaster.members.columns import answer
+from choirmaster.members.columns import answer, is_number
 from choirmaster.schema import class_text
+
+if TYPE_CHECKING:
+    from choirmaster.members.estimator import EstimatorMember
+    from choirmaster.members.onnx import OnnxMember
 
 TOLERANCE = 1e-5
 """Largest difference of any probability, or relative difference of any number, for a conversion to be taken."""
@@ -53,6 +58,10 @@ class Agreement:
         """Whether the one may stand for the other."""
         return self.largest <= TOLERANCE and self.flips == 0
 
+    def told(self, rows: int) -> str:
+        """Say how far they are apart."""
+        return f"ONNX differs by up to {self.largest:.2g} on {rows} rows, {self.flips} flips"
+
 
 def write_model(estimator: Any, name: str, folder: str | Path, sample: pa.Table, *, prefer: str = "onnx") -> Written:
     """Write a fitted pipeline into a folder and return what was written.
@@ -69,12 +78,45 @@ def write_model(estimator: Any, name: str, folder: str | Path, sample: pa.Table,
             agreement = compare(estimator, data, sample, name)
             if agreement.holds:
                 return _write(estimator, folder / f"{name}.onnx", data, agreement.largest)
-            note = f"ONNX differs by up to {agreement.largest:.2g} on {sample.num_rows} rows, {agreement.flips} flips"
+            note = agreement.told(sample.num_rows)
         except Exception as error:  # a converter may fail in any way; the native file always remains
-            note = f"cannot be converted to ONNX: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            note = _unconverted(error)
     data = dumps(estimator)
     trusted = tuple(sorted(get_untrusted_types(data=data)))
     return _write(estimator, folder / f"{name}.skops", data, 0.0, note, trusted)
+
+
+def as_onnx(member: EstimatorMember, sample: pa.Table | None) -> tuple[OnnxMember | None, str]:
+    """Return a scikit-learn member as an ONNX member, and how well they agree; None, and why, where it stays native.
+
+    Both answer the sample rows as they would be served. The conversion is taken where no answer is further than 1e-5
+    from the member's and no row changes its class beyond a tie.
+    """
+    from choirmaster.members.onnx import OnnxMember
+
+    if sample is None:
+        return None, "there are no reference rows on which both could be compared"
+    try:
+        data = to_onnx(member.estimator, member.features, _text_columns(sample))
+        with tempfile.TemporaryDirectory(prefix="choirmaster-convert-") as folder:
+            file = Path(folder) / "model.onnx"
+            file.write_bytes(data)
+            made = OnnxMember(member.name, file)
+        agreement = agreement_of(member.predict(sample), made.predict(sample))
+    except Exception as error:  # a converter may fail in any way; the native model always remains
+        return None, _unconverted(error)
+    if not agreement.holds:
+        return None, agreement.told(sample.num_rows)
+    made.version = f"{member.version}-onnx"
+    return made, f"within {agreement.largest:.2g} on {sample.num_rows} rows"
+
+
+def _unconverted(error: Exception) -> str:
+    return f"cannot be converted to ONNX: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+
+
+def _text_columns(sample: pa.Table) -> frozenset[str]:
+    return frozenset(field.name for field in sample.schema if not is_number(field.type))
 
 
 def _write(
@@ -86,27 +128,35 @@ def _write(
     return Written(file, digest, file.suffix[1:], features, classes, largest, note, trusted_types)
 
 
-def to_onnx(estimator: Any) -> bytes:
+def to_onnx(estimator: Any, features: Sequence[str] = (), texts: Collection[str] = ()) -> bytes:
     """Return a fitted pipeline as the bytes of an ONNX model with one input [n, 1] per feature.
 
     A pipeline whose first step encodes a table (it has ``numeric``, ``categorical`` and ``levels_``) gets text inputs
-    for its categories; any other estimator must take numbers only. Class names and features stand in the metadata.
+    for its categories. Any other one that was fitted on named columns gets text inputs for those in ``texts``, and must
+    encode them itself. Class names and features stand in the metadata; ``features`` are the names of the estimator's
+    columns where it does not know them.
     """
     from onnx import checker
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    inputs = _inputs(estimator)
+    inputs = _inputs(estimator, features)
     inner = _without_encoder(estimator)
     last = inner.steps[-1][1] if hasattr(inner, "steps") else inner
     options = {id(last): {"zipmap": False}} if _classes(estimator) else None
-    types = [(MATRIX, FloatTensorType([None, len(inputs)]))]
+    apart = not _has_encoder(estimator) and any(name in texts for name in inputs)
+    types = (
+        [(name, (StringTensorType if name in texts else FloatTensorType)([None, 1])) for name in inputs]
+        if apart
+        else [(MATRIX, FloatTensorType([None, len(inputs)]))]
+    )
     with warnings.catch_warnings():
         # The converter's own deprecations; whether its result is right is measured, not presumed.
         warnings.simplefilter("ignore")
         model = convert_sklearn(inner, initial_types=types, options=options, target_opset=_OPSET)
     _need_opset(model, "ai.onnx.ml", _OPSET["ai.onnx.ml"])
-    _put_inputs_in_front(model.graph, inputs)
+    if not apart:
+        _put_inputs_in_front(model.graph, inputs)
     _keep_one_output(model.graph)
     classes = _classes(estimator)
     for key, value in {"choirmaster.classes": classes, "choirmaster.features": list(inputs)}.items():
@@ -164,13 +214,13 @@ def _without_encoder(estimator: Any) -> Any:
     return estimator[1:] if _has_encoder(estimator) else estimator
 
 
-def _inputs(estimator: Any) -> dict[str, tuple[str, ...] | None]:
+def _inputs(estimator: Any, features: Sequence[str] = ()) -> dict[str, tuple[str, ...] | None]:
     """Return each feature with its levels, None for a number."""
     if _has_encoder(estimator):
         encoder = estimator.steps[0][1]
         return {**dict.fromkeys(encoder.numeric), **{name: encoder.levels_[name] for name in encoder.categorical}}
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
+    names = features or getattr(estimator, "feature_names_in_", None)
+    if names is None or not len(names):
         names = [f"x{place}" for place in range(estimator.n_features_in_)]
     return dict.fromkeys(str(name) for name in names)
 

@@ -122,6 +122,10 @@ class EnsembleRunner:
         """Answer as a member of another ensemble: nothing is recorded, unanswered rows are NaN, no shadow is asked."""
         return self._answer(PredictRequest(features), record=False).output
 
+    def predict_within(self, features: pa.Table, seconds: float) -> Floats:
+        """Answer as a member of another ensemble that waits so many seconds at most."""
+        return self._answer(PredictRequest(features, timeout_seconds=seconds), record=False).output
+
     # -- answering ----------------------------------------------------------------------------------------------
     def answer(self, request: PredictRequest) -> Answer:
         """Answer a validated request.
