@@ -48,9 +48,10 @@ Long work shows a bar on a terminal and lines elsewhere, on standard error. `--h
 HTTP = """\
 # HTTP
 
-Two ways to ask for an answer: the Open Inference Protocol V2 (JSON) below `/v2`, and plain records at
-`/api/predict/{ensemble}`. `/openapi.json` describes every route with its types. An error is JSON with a sentence
-under `error`, and outside `/v2` its parts beside it (`code`, `what`, `where`, `expected`, `got`).
+Two ways to ask for an answer: the Open Inference Protocol V2 (JSON and bytes) below `/v2`, and plain records at
+`/api/predict/{ensemble}`; [clients.md](clients.md) shows both. `/openapi.json` describes every route with its types. An
+error is JSON with a sentence under `error`, and outside `/v2` its parts beside it (`code`, `what`, `where`, `expected`,
+`got`).
 
 ## Who may do what
 
@@ -73,7 +74,7 @@ curl -s 127.0.0.1:8080/api/predict/mine -H 'content-type: application/json' \\
 ```
 
 The answer of a row: `id`, `prediction`, `probability`, `present` (who answered), `missing` (who did not, and why),
-`degraded`.
+`degraded`; with `?explain=true` also `shares` (what part each member has in it).
 
 ## Events
 

@@ -20,6 +20,7 @@ from choirmaster.layout import (
     series_prefix,
     tag_column,
 )
+from choirmaster.overlay.fold import weight_version
 from choirmaster.ports import Store
 from choirmaster.times import isoformat, to_micros
 from choirmaster.values import FUSED
@@ -43,17 +44,20 @@ def prediction(
     if found is None:
         return None
     return shown(settings.name, settings.layout, found, rule=str(settings.facts.get("fusion", "")),
-                 weights=weights_of(settings, str(found["weight_version"] or "")),
+                 weights=weights_of(store, settings, str(found["weight_version"] or "")),
                  state=STORED if row else QUEUED, queued_labels=labels)  # fmt: skip
 
 
-def weights_of(settings: MonitorSettings, version: str) -> dict[str, float] | None:
+def weights_of(store: Store, settings: MonitorSettings, version: str) -> dict[str, float] | None:
     """Return the weights that a kept version names, None where they are not known any more."""
     name = version.removeprefix(_FALLBACK)
     if name == "equal":
         return dict.fromkeys((one.name for one in settings.layout.members), 1.0)
     known: Any = settings.facts.get("weights", {})
-    return dict(known) if name == "configured" else None
+    if name == "configured":
+        return dict(known)
+    decided = [one.weights for one in store.decisions(settings.name) if weight_version(one) == name]
+    return {member: float(decided[0].get(member, weight)) for member, weight in known.items()} if decided else None
 
 
 def shown(

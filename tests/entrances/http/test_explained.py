@@ -10,6 +10,9 @@ import pytest
 from choirmaster.app.waiting import Waiting
 from choirmaster.http.app import build_app
 from choirmaster.http.settings import AccessSettings
+from choirmaster.overlay import Decision, Verb
+from choirmaster.overlay.fold import weight_version
+from choirmaster.ports import AuditEntry
 from choirmaster.record.drainer import Drainer
 from choirmaster.record.queue import DurableRecorder
 from choirmaster.record.service import IngestService
@@ -185,6 +188,17 @@ def test_what_cannot_be_known_says_why(site):
     found = one.show()
     assert found["answered_by_fallback"] is True and found["weight_version"] == "configured"
     assert found["shares"] == {"unknown": "the fallback answered, not the members"}
+
+
+def test_weights_that_an_operator_decided_are_found_again(site):
+    one = site()
+    decision = Decision("delays", Verb.WEIGHTS_SET, NOW, "ana", weights={"b": 9.0}, number=1)
+    assert one.store.add_decision(decision, AuditEntry(NOW, "ana", "weights set", "delays"))
+    one.runner.set_weights(Weights(weight_version(decision), {"a": 3.0, "b": 9.0}))
+    one.ask.post("/api/predict/delays", json=ROW)
+    found = one.show()
+    assert (found["weight_version"], found["weights"]) == ("decision-1", {"a": 3.0, "b": 9.0})
+    assert found["members"][1]["share"]["yes"] == pytest.approx(9 * 0.75 / 12)
 
 
 def test_weights_that_have_moved_since(site):
