@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from choirmaster.errors import SchemaError, unknown
@@ -50,6 +51,42 @@ def _number(cost: Any, where: str) -> float:
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
         raise SchemaError("a cost must be a finite number", where=where, got=repr(cost)[:80])
     return float(cost)
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryCosts:
+    """What each of the four cases of a binary decision costs."""
+
+    true_negative: float
+    false_positive: float
+    false_negative: float
+    true_positive: float
+
+    @property
+    def cutoff(self) -> float | None:
+        """The probability from which deciding for the positive class costs no more than against it.
+
+        Definition   p* = (c_fp - c_tn) / (c_fp - c_tn + c_fn - c_tp), for a calibrated probability.
+        Undefined    None unless each mistake costs more than being right: then no cutoff is the best.
+        Source       Elkan 2001, IJCAI, 973-978, equation 2
+
+        >>> BinaryCosts(0.0, 1.0, 4.0, 0.0).cutoff
+        0.2
+        """
+        alarm, miss = self.false_positive - self.true_negative, self.false_negative - self.true_positive
+        return alarm / (alarm + miss) if alarm > 0 and miss > 0 else None
+
+
+def binary_costs(flat: Sequence[float], positive: int) -> BinaryCosts | None:
+    """Return the four costs out of :func:`flat_costs` of two classes; None where none are declared.
+
+    >>> binary_costs((0.0, 1.0, 4.0, -2.0), 1)
+    BinaryCosts(true_negative=0.0, false_positive=1.0, false_negative=4.0, true_positive=-2.0)
+    """
+    if len(flat) != 4:
+        return None
+    other = 1 - positive
+    return BinaryCosts(flat[3 * other], flat[2 * other + positive], flat[2 * positive + other], flat[3 * positive])
 
 
 def flat_costs(

@@ -6,7 +6,7 @@ rows, requests, files and frames are measured by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -149,6 +149,26 @@ def arrival_column(flag: str, feature: str = "") -> str:
 def tag_column(tag: str) -> str:
     """Return the canonical column of a tag (a segment that is no feature)."""
     return f"tag.{escape(tag)}"
+
+
+def split_fusion(
+    declared: str | Mapping[str, Any] | None, *, where: str = "$.fusion"
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the rule's name and its parameters.
+
+    >>> split_fusion("mean"), split_fusion({"rule": "trimmed_mean", "trim": 0.2})
+    (('mean', {}), ('trimmed_mean', {'trim': 0.2}))
+    """
+    if not isinstance(declared, Mapping):
+        return declared, {}
+    parameters = {str(key): value for key, value in declared.items() if value is not None}
+    rule = parameters.pop("rule", None)
+    if not isinstance(rule, str):
+        raise SchemaError("cannot read the fusion", where=where, got=f"{declared!r}"[:80],
+                          expected='a rule, or {"rule": ..., ...} with its parameters')  # fmt: skip
+    if "weights" in parameters:
+        raise SchemaError("weights stand beside the fusion", where=f"{where}.weights", fix="weights={member: weight}")
+    return rule, parameters
 
 
 def split_segments(

@@ -28,35 +28,17 @@ from choirmaster.layout import (
     probability_column,
     quantile_column,
     series_prefix,
+    split_fusion,
     split_segments,
     tag_column,
     value_column,
 )
 
 __all__ = [
-    "Layout",
-    "Output",
-    "STATUSES",
-    "Schema",
-    "SeriesColumns",
-    "SeriesSpec",
-    "Status",
-    "TEXT",
-    "TIMESTAMP",
-    "Task",
-    "class_column",
-    "class_text",
-    "arrival_column",
-    "feature_column",
-    "label_names",
-    "label_set",
-    "level_text",
-    "probability_column",
-    "quantile_column",
-    "series_prefix",
-    "tag_column",
-    "value_column",
-]
+    "Layout", "Output", "STATUSES", "Schema", "SeriesColumns", "SeriesSpec", "Status", "TEXT", "TIMESTAMP", "Task",
+    "class_column", "class_text", "arrival_column", "feature_column", "label_names", "label_set", "level_text",
+    "probability_column", "quantile_column", "series_prefix", "tag_column", "value_column",
+]  # fmt: skip
 
 _OUTPUT_OF = {Task.BINARY: Output.PROBABILITY, Task.MULTICLASS: Output.PROBABILITY, Task.REGRESSION: Output.VALUE,
               Task.QUANTILE: Output.QUANTILES, Task.MULTILABEL: Output.PROBABILITY}  # fmt: skip
@@ -97,8 +79,9 @@ class Schema:
         One model's column, in place of ``members``. Measuring needs one of the two; training needs neither.
     fused : str or dict, optional
         Column(s) of the fused answer.
-    fusion : str, optional
-        Rule that computes the fused answer where ``fused`` is not given, such as ``mean``.
+    fusion : str or dict, optional
+        Rule that computes the fused answer where ``fused`` is not given, such as ``mean``. With parameters it is a
+        mapping as in the configuration: ``{"rule": "trimmed_mean", "trim": 0.2}``.
     weights : dict, optional
         ``{member: weight}`` for a weighted fusion.
     output : str
@@ -130,6 +113,7 @@ class Schema:
     members: Mapping[str, SeriesColumns]
     fused: SeriesColumns | None
     fusion: str | None
+    fusion_parameters: Mapping[str, Any]
     weights: Mapping[str, float]
     classes: tuple[str, ...]
     positive: str | None
@@ -154,7 +138,7 @@ class Schema:
         members: Mapping[str, Any] | Sequence[str] | None = None,
         prediction: Any = None,
         fused: Any = None,
-        fusion: str | None = None,
+        fusion: str | Mapping[str, Any] | None = None,
         weights: Mapping[str, float] | None = None,
         output: str | None = None,
         classes: Sequence[Any] | None = None,
@@ -180,7 +164,10 @@ class Schema:
         put(self, "labels", _labels(chosen, label) if isinstance(label, Mapping) else {})
         put(self, "members", columns)
         put(self, "fused", None if fused is None else _series(chosen, fused, _fused_default(default), "$.fused"))
-        put(self, "fusion", fusion if fused is None and len(columns) > 1 else None)
+        rule, parameters = split_fusion(fusion)
+        computed = fused is None and len(columns) > 1
+        put(self, "fusion", rule if computed else None)
+        put(self, "fusion_parameters", parameters if computed else {})
         put(self, "weights", dict(weights or {}))
         put(self, "classes", tuple(class_text(one) for one in classes or ()))
         put(self, "positive", None if positive is None else class_text(positive))
@@ -236,6 +223,8 @@ class Schema:
         for name in ("label", "fusion", "positive", "time", "id", "value", "cutoff"):
             if getattr(self, name) is not None:
                 out[name] = getattr(self, name)
+        if self.fusion_parameters:
+            out["fusion"] = {"rule": self.fusion, **self.fusion_parameters}
         if self.labels:
             out["label"] = dict(self.labels)
         for name in ("classes", "numeric", "categorical", "segments"):

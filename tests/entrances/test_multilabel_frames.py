@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as sk
 
 import choirmaster as cm
-from choirmaster.errors import SchemaError
+from choirmaster.errors import ConfigError, SchemaError
 
 CLASSES = ("rain", "heavy wind", "snow|ice")
 N = 300
@@ -155,6 +155,6 @@ def test_declarations_that_cannot_be(more: dict[str, Any], says: str) -> None:
         schema(**more)
 
 
-def test_a_hard_vote_does_not_serve_it() -> None:
-    with pytest.raises(SchemaError, match="does not serve this task"):
-        cm.monitor(pa.table(frame()), schema=schema(fusion="hard_vote"))
+def test_a_rule_that_does_not_serve_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match="does not serve this task"):
+        cm.monitor(pa.table(frame()), schema=schema(fusion="stacking"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import choirmaster as cm
 from choirmaster.app.fusing import Fuser
-from choirmaster.errors import SchemaError
+from choirmaster.errors import ConfigError, SchemaError
 from choirmaster.layout import Layout, Output, SeriesSpec, Task, quantile_column
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -105,7 +105,7 @@ def test_declarations_that_cannot_be(members: Any, says: str) -> None:
 
 
 def test_a_vote_does_not_fuse_quantiles() -> None:
-    with pytest.raises(SchemaError, match="does not serve this task"):
+    with pytest.raises(ConfigError, match="does not serve this task"):
         cm.monitor(frame(), schema=schema(fusion="hard_vote"))
 
 
@@ -121,7 +121,7 @@ def test_fused_quantiles_never_cross(outputs: tuple[list[float], ...], rule: str
         for name, row in zip("abc", outputs, strict=True)
         for level, number in zip(LAYOUT.levels, sorted(row), strict=True)
     }
-    fused = Fuser(LAYOUT, rule, {"a": 2.0})(pa.RecordBatch.from_pydict(columns))
+    fused = Fuser(LAYOUT, {"rule": rule}, {"a": 2.0})(pa.RecordBatch.from_pydict(columns))
     found = [fused.column(quantile_column("fused", level))[0].as_py() for level in LAYOUT.levels]
     assert found == sorted(found)
     each = np.sort(np.array(outputs), axis=1)

@@ -196,8 +196,14 @@ def test_explain_gives_shares_that_sum_to_the_answer():
     assert len(told.records()) == 9 * 3 * 3 and "logit" in str(told)
     reg = Ensemble(regressors()).fit(X, SCORE)
     np.testing.assert_allclose(reg.explain(X).shares.sum(axis=1), reg.predict(X), atol=1e-12)
+    median = Ensemble(classifiers(), fusion="median").fit(X, LABEL)
+    told = median.explain(X[:9])
+    assert told.kind == "leave_one_out" and "leave one out" in str(told) and "leave_one_out" in told.records()[0]
+    rest = Ensemble({k: v for k, v in median.members_.items() if k != "tree"}, fusion="median", prefit=True)
+    change = median.predict_proba(X[:9]) - rest.fit(X, LABEL).predict_proba(X[:9])
+    np.testing.assert_array_equal(told.values[:, 1], change)
     with pytest.raises(ConfigError, match="exact member shares"):
-        Ensemble(classifiers(), fusion="median").fit(X, LABEL).explain(X)
+        _ = told.shares
 
 
 def test_cutoff_decides_for_the_positive_class():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -289,7 +289,7 @@ def train(
     folds: int = 4,
     at_least: int = 1,
     at_most: int | None = None,
-    fusion: str = "soft_vote",
+    fusion: str | Mapping[str, Any] = "soft_vote",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -306,8 +306,9 @@ def train(
     folds : int
     at_least, at_most : int
         Members to pick.
-    fusion : str
-        Rule of the ensemble.
+    fusion : str or dict
+        Rule of the ensemble, or the rule with its parameters. What it leaves open is learned on out-of-fold outputs:
+        ``"stacking"``, ``"rank_average"``, ``{"rule": "log_pool", "calibration": "beta"}``.
     seed : int
 
     Returns

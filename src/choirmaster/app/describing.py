@@ -20,6 +20,7 @@ def describe(name: str) -> Mapping[str, Any]:
     known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in METRICS}  # type: ignore[misc]  # default binds the loop's value
     rules = {one.name: one for one in fusion.RULES}
     known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # default binds the loop's value
+    known |= {one.name: (lambda one=one: _calibration(one)) for one in fusion.CALIBRATIONS}  # type: ignore[misc]  # default binds the loop's value
     if not name:
         return {"names": sorted(known)}
     if name not in known:
@@ -55,5 +56,12 @@ def _decides(one: Metric) -> bool:
 def _rule(one: fusion.Rule) -> dict[str, Any]:
     return {
         "name": one.name, "kind": "fusion rule", "text": one.definition, "range": one.range, "tasks": list(one.tasks),
-        "edge_cases": list(one.edge_cases), "source": one.source,
+        "edge_cases": list(one.edge_cases), "source": one.source, "parameters": list(one.parameters),
+    }  # fmt: skip
+
+
+def _calibration(one: fusion.Calibration) -> dict[str, Any]:
+    return {
+        "name": one.name, "kind": "calibration", "text": one.definition, "range": one.range, "tasks": list(one.tasks),
+        "edge_cases": list(one.edge_cases), "source": one.source, "parameters": list(one.parameters),
     }  # fmt: skip

@@ -58,9 +58,10 @@ def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | 
     """Return how an ensemble answers."""
     weights = Weights("configured" if config.fusion.weights else "equal", dict(config.fusion.weights))
     return EnsembleSettings(
-        name, layout, {member: member_settings(one) for member, one in config.members.items()}, config.fusion.rule,
-        weights, config.answer.deadline / SECOND, config.answer.quorum, _fallback(config), cutoff, config.answer.record,
-        config.answer.max_rows, breaker_settings(config.answer.breaker), hedge_settings(config.answer.hedge),
+        name, layout, {member: member_settings(one) for member, one in config.members.items()},
+        config.fusion.document(), weights, config.answer.deadline / SECOND, config.answer.quorum, _fallback(config),
+        cutoff, config.answer.record, config.answer.max_rows, breaker_settings(config.answer.breaker),
+        hedge_settings(config.answer.hedge),
     )  # fmt: skip
 
 
@@ -114,7 +115,12 @@ def _facts(config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]
         for name, one in config.members.items()
     ]  # fmt: skip
     weights = {name: float(config.fusion.weights.get(name, 1.0)) for name in config.members}
-    return {"fusion": config.fusion.rule, "weights": weights, "members": listed}
+    return {
+        "fusion": config.fusion.rule,
+        "declared_fusion": config.fusion.document(),
+        "weights": weights,
+        "members": listed,
+    }
 
 
 def _kind(member: Member) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from choirmaster import fusion
 from choirmaster.engines import columns as col
 from choirmaster.errors import SchemaError
-from choirmaster.fusion.base import Indices, Mask
+from choirmaster.fusion.base import Indices
 from choirmaster.layout import Layout, Output, SeriesSpec, Task
 from choirmaster.states.base import Floats
 from choirmaster.values import FUSED
@@ -22,17 +23,18 @@ class Fuser:
     Parameters
     ----------
     layout : Layout
-    rule : str
-        Name of a fusion rule.
+    document : mapping
+        What ``choirmaster.fusion.prepare`` reads: the rule with its parameters.
     weights : mapping
         Weight by member; a member that is not named weighs 1.
     """
 
-    def __init__(self, layout: Layout, rule: str, weights: Mapping[str, float]) -> None:
-        self.layout, self._rule = layout, fusion.get(rule, where="$.fusion")
-        if str(layout.task) not in self._rule.tasks:
-            raise SchemaError(f"fusion rule {rule} does not serve this task", where="$.fusion", got=f"{layout.task}",
-                              allowed=[one.name for one in fusion.RULES if str(layout.task) in one.tasks])  # fmt: skip
+    def __init__(self, layout: Layout, document: Mapping[str, Any], weights: Mapping[str, float]) -> None:
+        self.layout = layout
+        self._fusion = fusion.prepare(
+            document, task=str(layout.task), members=[one.name for one in layout.members], classes=layout.classes,
+            positive=layout.positive,
+        )  # fmt: skip
         self._weights = np.array([_weight(one.name, weights.get(one.name, 1.0)) for one in layout.members])
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -42,27 +44,11 @@ class Fuser:
         present = np.asarray(finite.all(axis=2) if outputs.ndim == 3 else finite, dtype=np.bool_)
         spec = next(one for one in self.layout.series if one.name == FUSED)
         names = self.layout.output_columns(spec)
-        if self.layout.task in (Task.QUANTILE, Task.MULTILABEL):
-            return _appended(batch, names, list(self._each(outputs, present).T))
-        answer = self._rule.fuse(outputs, present, self._weights)
+        answer = self._fusion.fuse(outputs, present, self._weights)
         if spec.output is Output.CLASS and answer.choice is not None:
             return batch.append_column(names[0], self._named(answer.choice))
         fused = answer.output
         return _appended(batch, names, [fused] if fused.ndim == 1 else self._shown(fused))
-
-    def _each(self, outputs: Floats, present: Mask) -> Floats:
-        """Fuse level by level, or class by class: each class is a question of yes or no.
-
-        Fused quantiles are sorted: those of members that do not cross come out sorted anyway, and sorting never makes a
-        pinball loss larger (Chernozhukov, Fernandez-Val and Galichon 2010).
-        """
-        width = range(outputs.shape[2])
-        if self.layout.task is Task.QUANTILE:
-            fused = [self._rule.fuse(outputs[:, :, k], present, self._weights).output for k in width]
-            return np.sort(np.column_stack(fused), axis=1)
-        halves = np.stack([outputs, 1.0 - outputs], axis=3)
-        fused = [self._rule.fuse(halves[:, :, k], present, self._weights).output for k in width]
-        return np.column_stack([one[:, 0] for one in fused])
 
     def _named(self, choice: Indices) -> pa.Array:
         """Return class names; null where nobody answered."""

@@ -31,7 +31,11 @@ class Reader:
         self.schema, self.layout, self.arrow, self.form, self.faults = schema, layout, arrow, form, faults
         self.canonical = Canonical(schema, layout, arrow, time_form=form, faults=faults)
         missing = schema.fused is None and schema.fusion is not None
-        self.fuser = Fuser(layout, schema.fusion, schema.weights) if missing and schema.fusion else None
+        self.fuser = (
+            Fuser(layout, {"rule": schema.fusion, **schema.fusion_parameters}, schema.weights)
+            if missing and schema.fusion
+            else None
+        )
 
     def batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the canonical batch."""

@@ -168,7 +168,7 @@ class Services:
 
         chosen = tuple(candidates) or ("logit", "forest", "boost", "mlp", "knn", "naive_bayes")
         found = train_on(data, schema=schema, candidates=chosen, folds=folds, at_least=1, at_most=None,
-                         fusion=schema.fusion or "soft_vote", seed=seed, progress=progress)  # fmt: skip
+                         fusion=_fusion(schema), seed=seed, progress=progress)  # fmt: skip
         recipe = found.save(out)
         return {
             "candidates": found.table.to_pylist(), "picked": list(found.members), "weights": found.weights,
@@ -247,6 +247,13 @@ class _Site:
 
     def __exit__(self, *_: object) -> None:
         self._site.close()
+
+
+def _fusion(schema: Schema) -> str | dict[str, Any]:
+    """Return the fusion a schema declares for its members; the soft vote where it declares none."""
+    if schema.fusion is None:
+        return "soft_vote"
+    return {"rule": schema.fusion, **schema.fusion_parameters} if schema.fusion_parameters else schema.fusion
 
 
 def _one(ensemble: str, config: Config) -> str:

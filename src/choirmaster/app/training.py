@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -28,7 +28,7 @@ def train_on(
     folds: int,
     at_least: int,
     at_most: int | None,
-    fusion: str,
+    fusion: str | Mapping[str, Any],
     seed: int,
     progress: Callable[..., None] | None,
 ) -> TrainResult:
@@ -40,7 +40,8 @@ def train_on(
     table, question, source = learning_rows(data, schema)
     kinds = named(question.numeric, question.categorical, task=str(question.task), names=tuple(candidates), seed=seed)
     ports = Ports(Ensemble, write_model, time.perf_counter, one_thread, progress or silent)
-    plan = Plan(folds=folds, at_least=at_least, at_most=at_most, fusion=fusion, seed=seed, source=source)
+    plan = Plan(folds=folds, at_least=at_least, at_most=at_most, fusion=fusion, costs=schema.costs, seed=seed,
+                source=source)  # fmt: skip
     return train(table, question, list(kinds.values()), ports=ports, plan=plan)
 
 

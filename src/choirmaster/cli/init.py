@@ -29,7 +29,7 @@ ensembles:
       first: {file: models/first.onnx}
       second: {file: models/second.onnx, timeout: 200ms}
     features: {numeric: [amount], categorical: [country]}
-    fusion: {rule: mean}             # mean, weighted_mean, soft_vote, hard_vote, median
+    fusion: {rule: mean}             # choirmaster describe lists the rules
     answer: {deadline: 1s, quorum: 1, fallback: error, record: async}
     labels: {expected: 1d}           # when labels should have arrived
     monitor: {window: 1d, timezone: UTC, every: 5m, grace: 1h, segments: [country]}

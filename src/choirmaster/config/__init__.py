@@ -5,6 +5,7 @@ from choirmaster.config.model import (
     Access,
     Alerts,
     Answer,
+    Calibration,
     Config,
     Ensemble,
     Features,
@@ -24,7 +25,7 @@ from choirmaster.config.problems import ConfigProblems
 from choirmaster.config.scalars import Address, ClassName, Duration, Secret, SinkUrl, WindowLength, Windows
 
 __all__ = [
-    "Access", "Address", "Alerts", "Answer", "ClassName", "Config", "ConfigProblems", "Duration", "Ensemble",
-    "Features", "Fusion", "Labels", "Member", "Monitor", "Reference", "Report", "Rule", "Secret", "Sink", "SinkUrl",
-    "Tls", "Token", "WindowLength", "Windows", "effective", "parse", "plain",
+    "Access", "Address", "Alerts", "Answer", "Calibration", "ClassName", "Config", "ConfigProblems", "Duration",
+    "Ensemble", "Features", "Fusion", "Labels", "Member", "Monitor", "Reference", "Report", "Rule", "Secret", "Sink",
+    "SinkUrl", "Tls", "Token", "WindowLength", "Windows", "effective", "parse", "plain",
 ]  # fmt: skip

@@ -193,11 +193,19 @@ def _monitor(one: Monitor, path: str, place: Place) -> Iterator[ChoirmasterError
 
 
 def _fusion(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError]:
-    from choirmaster.fusion import RULES
+    from choirmaster.fusion import prepare
 
-    known = tuple(rule.name for rule in RULES)
-    if one.fusion.rule not in known:
-        yield unknown("fusion rule", one.fusion.rule, known, where=place(f"{path}.rule"))
+    try:
+        prepare(one.fusion.document(), task=one.task, members=tuple(one.members), classes=one.classes,
+                positive=one.positive or "", where=path)  # fmt: skip
+    except ChoirmasterError as problem:
+        yield type(problem)(problem.what, where=place(problem.where), expected=problem.expected, got=problem.got,
+                            allowed=problem.allowed, fix=problem.fix)  # fmt: skip
+    if one.fusion.rule == "rank_average" and one.cutoff is None and one.fusion.calibration is None:
+        yield ConfigError(
+            "ranks are no probabilities, and 0.5 would call half of all rows positive", where=place(f"{path}.rule"),
+            expected="a cutoff or a calibration beside rank_average",
+        )  # fmt: skip
     for name, weight in one.fusion.weights.items():
         if name not in one.members:
             yield unknown("member", name, one.members, where=place(f"{path}.weights"))

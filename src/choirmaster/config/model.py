@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 
 from choirmaster.config.scalars import Address, ClassName, Duration, Secret, SinkUrl, WindowLength, Windows
 from choirmaster.times import DAY, HOUR, MINUTE, SECOND
 
 Role = Literal["score", "ingest", "read", "operate", "admin"]
+
+
+def _declared(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is None or empty."""
+    return {
+        key: _declared(value) if isinstance(value, dict) else value
+        for key, value in data.items()
+        if value is not None and value not in ({}, [], ())
+    }
 
 
 class Member(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,11 +65,42 @@ class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return {"numeric": ["amount"], "categorical": ["country"]}
 
 
+class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Recalibration after fusion, as plain numbers; training writes them."""
+
+    method: Literal["platt", "isotonic", "beta", "temperature"]  # one of docs/metrics.md
+    slope: float | None = None  # of platt
+    intercept: float | None = None  # of platt
+    a: float | None = None  # of beta
+    b: float | None = None  # of beta
+    c: float | None = None  # of beta
+    x: tuple[float, ...] = ()  # of isotonic: fused probabilities, rising
+    y: tuple[float, ...] = ()  # of isotonic: calibrated probabilities at x
+    temperature: float | None = None  # of temperature
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """Return one that is right."""
+        return {"method": "platt", "slope": 1.2, "intercept": -0.1}
+
+
 class Fusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the members' answers become one."""
 
     rule: str = "mean"  # one of docs/metrics.md, such as soft_vote
     weights: dict[str, float] = {}  # a member that is not named weighs 1
+    trim: float | None = None  # of trimmed_mean: the share cut off at each end; none: 0.2
+    quantiles: dict[str, tuple[float, ...]] = {}  # of rank_average: {member: its reference scores' quantiles}
+    stages: tuple[tuple[str, ...], ...] = ()  # of cascade: members asked first, next, last
+    confidence: float | tuple[float, ...] | None = None  # of cascade: probability from which a stage is sure
+    inputs: Literal["log_odds", "probability"] | None = None  # of stacking: what it takes; none: log_odds
+    intercept: float | dict[str, float] | None = None  # of stacking; of a multiclass task {class: number}
+    coefficients: dict[str, float | dict[str, dict[str, float]]] = {}  # of stacking; or {class: {member: {class: ..}}}
+    calibration: Calibration | None = None  # recalibration of the fused probabilities; none: as they are
+
+    def document(self) -> dict[str, Any]:
+        """Return what is declared as plain data, as ``choirmaster.fusion.prepare`` reads it."""
+        return _declared(to_builtins(self))
 
     @classmethod
     def example(cls) -> dict[str, Any]:
@@ -356,5 +396,5 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 "reports": [Report.example()], "access": Access.example()}  # fmt: skip
 
 
-TYPES = (Config, Ensemble, Member, Features, Fusion, Answer, Breaker, Hedge, Early, Labels, Reference, Monitor, Rule,
-         Alerts, Sink, Report, Token, Tls, Access)  # fmt: skip
+TYPES = (Config, Ensemble, Member, Features, Fusion, Calibration, Answer, Breaker, Hedge, Early, Labels, Reference,
+         Monitor, Rule, Alerts, Sink, Report, Token, Tls, Access)  # fmt: skip

@@ -61,7 +61,7 @@ def _problems(data: Mapping[Any, Any], document: Document, name: str) -> list[Ch
                 out.append(unknown("key", str(key), KEYS, where=where))
         elif key in _LISTS and not (_is_segments(value) if key == "segments" else _is_list(value)):
             out.append(ConfigError("wrong value", where=where, expected="a list", got=f"{value!r}"[:80]))
-        elif key in _TEXTS and not isinstance(value, str | None) and not (key == "label" and _is_columns(value)):
+        elif key in _TEXTS and not isinstance(value, str | None) and not _is_mapped(key, value):
             out.append(ConfigError("wrong value", where=where, expected="a text", got=f"{value!r}"[:80]))
         elif key == "weights" and not _is_weights(value):
             out.append(ConfigError("wrong value", where=where, expected="{member: number}", got=f"{value!r}"[:80]))
@@ -79,6 +79,11 @@ def _is_list(value: Any) -> bool:
 
 def _is_segments(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(isinstance(one, str) or _is_list(one) for one in value))
+
+
+def _is_mapped(key: str, value: Any) -> bool:
+    """Say whether a key that usually holds a text may hold this mapping."""
+    return (key == "label" and _is_columns(value)) or (key == "fusion" and isinstance(value, Mapping))
 
 
 def _is_columns(value: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from choirmaster.costs import binary_costs
 from choirmaster.engines import columns as col
 from choirmaster.engines.batch import BatchColumns
 from choirmaster.engines.local import states_of
@@ -23,7 +24,7 @@ from choirmaster.schema import Layout, Output, SeriesSpec, Task, feature_column
 from choirmaster.states.base import Ints, Part
 from choirmaster.states.bins import scale_exponent
 from choirmaster.states.confusion import ConfusionPart
-from choirmaster.states.cutoff import best_f1
+from choirmaster.states.cutoff import best_cost, best_f1
 from choirmaster.states.histogram import NumericPart, category_part, numeric_part
 from choirmaster.states.keys import ENSEMBLE, StateKey
 from choirmaster.states.label_sets import LabelSetPart
@@ -183,7 +184,8 @@ def _confusion_part(
     chosen = _declared(series.name, cutoff)
     if chosen is None and _wish(series.name, cutoff) == AUTO:
         part = _score_part(batch, layout, series, layout.positive, labels, None)
-        chosen = best_f1(reference_scores(part))
+        costs, scores = binary_costs(layout.costs, positive), reference_scores(part)
+        chosen = best_f1(scores) if costs is None else best_cost(scores, costs)
     cut = DEFAULT_CUTOFF if chosen is None else chosen
     return ConfusionPart(layout.classes, positive, cut, value, layout.costs)
 

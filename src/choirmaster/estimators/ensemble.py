@@ -15,10 +15,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from choirmaster import fusion as rules
-from choirmaster.errors import ConfigError, DataError, ShapeMismatch
+from choirmaster.errors import ConfigError, DataError
 from choirmaster.estimators.align import aligned_output, all_classes
 from choirmaster.estimators.explanation import Explanation
 from choirmaster.estimators.fitting import default_members, fit_member, need_two_classes
+from choirmaster.estimators.out_of_fold import out_of_fold
+from choirmaster.estimators.weighting import member_weight
+from choirmaster.fusion.fitting import as_document, fitted, to_fit
+from choirmaster.schema import class_text
 
 _FROM_MEMBERS = ("classes_", "members_", "n_features_in_", "feature_names_in_")
 
@@ -26,7 +30,7 @@ _FROM_MEMBERS = ("classes_", "members_", "n_features_in_", "feature_names_in_")
 def _gives_probabilities(ensemble: Ensemble) -> bool:
     if not is_classifier(ensemble):
         raise AttributeError("an ensemble of regressors has no predict_proba")
-    if ensemble.fusion == "hard_vote":
+    if ensemble.rule_name() == "hard_vote":
         raise AttributeError("predict_proba is not available with fusion='hard_vote': shares of votes are counts")
     for member in ensemble.named_members().values():
         getattr(member, "predict_proba")  # noqa: B009  raises the member's own reason
@@ -41,9 +45,12 @@ class Ensemble(TransformerMixin, BaseEstimator):
     members : dict of str to estimator, optional
         Named estimators, all classifiers or all regressors. Without any, a small ensemble of classifiers: logistic
         regression, a shallow tree and naive Bayes. Their parameters are reached as ``<member>__<parameter>``.
-    fusion : str
-        ``mean``, ``weighted_mean``, ``soft_vote``, ``hard_vote`` or ``median`` (``choirmaster.fusion``). A hard vote
-        takes each member's most probable class, or what it predicts where it has no probabilities.
+    fusion : str or dict
+        A rule of ``choirmaster.fusion`` (``choirmaster describe`` lists them), or the rule with its parameters as in
+        the configuration: ``{"rule": "trimmed_mean", "trim": 0.2}``. A hard vote takes each member's most probable
+        class, or what it predicts where it has no probabilities. What is left to be learned (``"stacking"`` without
+        coefficients, ``"rank_average"`` without quantiles, ``{"calibration": "platt"}`` without numbers) is learned by
+        ``fit`` on outputs of members fitted on the other four of five folds.
     weights : dict of str to float, or sequence of float, optional
         One weight per member, for the rules that read them; all 1 if not given.
     prefit : bool
@@ -58,6 +65,8 @@ class Ensemble(TransformerMixin, BaseEstimator):
     ----------
     members_ : dict of str to estimator
         The fitted members.
+    fusion_ : dict
+        The fusion with what was learned, as the configuration takes it; weights apart.
     classes_ : (n_classes,) array
         Every class that some member knows, sorted (classifiers only). Members are aligned to it by name; a class that
         a member does not know has probability 0 from it.
@@ -84,7 +93,7 @@ class Ensemble(TransformerMixin, BaseEstimator):
         self,
         members: Mapping[str, Any] | None = None,
         *,
-        fusion: str = "mean",
+        fusion: str | Mapping[str, Any] = "mean",
         weights: Any = None,
         prefit: bool = False,
         cutoff: float | None = None,
@@ -196,7 +205,21 @@ class Ensemble(TransformerMixin, BaseEstimator):
         if is_classifier(self):
             self.classes_ = all_classes(self.members_)
             self._positive_column()
+        self.fusion_ = as_document(self.fusion)
+        if to_fit(self.fusion_) and not self.prefit:
+            self.fusion_ = self._learned(X, y, sample_weight)
+        self._fusion()
         return self
+
+    def _learned(self, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+        classes = self.classes_ if is_classifier(self) else None
+        outputs = out_of_fold(self.members_, X, y, sample_weight, classes)
+        target = np.asarray(y) if classes is None else np.searchsorted(classes, np.asarray(y))
+        return fitted(self.fusion_, outputs, target, self._names(), self._member_weight(list(self.members_)))
+
+    def rule_name(self) -> str:
+        """Return the name of the fusion rule."""
+        return str(as_document(self.fusion).get("rule") or "mean")
 
     def _checked_target(self, y: Any, sample_weight: Any) -> Any:
         y = column_or_1d(y, warn=True)
@@ -237,31 +260,20 @@ class Ensemble(TransformerMixin, BaseEstimator):
         return members
 
     def _checked_rule(self, kind: str, members: dict[str, Any]) -> None:
-        rule = rules.get(self.fusion, where="fusion")
+        rule = rules.get(self.rule_name(), where="fusion")
         self._member_weight(list(members))
         if kind == "regressor" and "regression" not in rule.tasks:
-            raise ConfigError("cannot fuse regressors by a vote", where="fusion", got=self.fusion,
+            raise ConfigError("cannot fuse regressors by a vote", where="fusion", got=rule.name,
                               allowed=[r.name for r in rules.RULES if "regression" in r.tasks])  # fmt: skip
         without = [name for name, member in members.items() if not hasattr(member, "predict_proba")]
-        if kind == "classifier" and self.fusion != "hard_vote" and without:
+        if kind == "classifier" and rule.name != "hard_vote" and without:
             raise ConfigError(
                 "cannot fuse probabilities that members do not give", where=f"members {', '.join(without)}",
                 expected="predict_proba", fix='use fusion="hard_vote", or calibrate these members',
             )  # fmt: skip
 
     def _member_weight(self, names: list[str]) -> np.ndarray | None:
-        if self.weights is None:
-            return None
-        if isinstance(self.weights, Mapping):
-            if set(self.weights) != set(names):
-                raise ConfigError("cannot weight the members", where="weights", expected=f"one for each of {names}",
-                                  got=str(sorted(self.weights)))  # fmt: skip
-            return np.array([self.weights[name] for name in names], dtype=np.float64)
-        weight = np.asarray(self.weights, dtype=np.float64)
-        if weight.shape != (len(names),):
-            raise ShapeMismatch("cannot weight the members", where="weights", expected=f"{len(names)} numbers",
-                                got=str(weight.shape))  # fmt: skip
-        return weight
+        return member_weight(self.weights, names)
 
     # --- answers
 
@@ -293,27 +305,24 @@ class Ensemble(TransformerMixin, BaseEstimator):
         return np.asarray([f"{name}__{label}" for name in self.members_ for label in self.classes_], dtype=object)
 
     def explain(self, X: Any) -> Explanation:
-        """Return each member's exact share in each answer.
+        """Return what each member has to do with each answer: its exact share, or what leaving it out changes.
 
         Definition
-            share_k = w_k x_k / sum_j w_j, with x_k the member's output (per class) and the sum over the members that
-            gave a valid answer; over the members the shares sum to the fused output, up to rounding.
-
-        Raises
-        ------
-        ConfigError
-            The rule is a hard vote or a median, for which no such shares exist.
+            Of a mean, weighted mean or soft vote that is not recalibrated: share_k = w_k x_k / sum_j w_j, with x_k the
+            member's output (per class) and the sum over the members that gave a valid answer; over the members the
+            shares sum to the fused output, up to rounding. Of any other fusion, for which no such shares exist: the
+            fused output less what it is without the member.
         """
-        rule = rules.get(self.fusion, where="fusion")
         outputs = self._outputs(X)
         present = rules.mask_invalid(outputs, np.ones(outputs.shape[:2], dtype=bool), probability=False).present
-        weight = self._member_weight(list(self.members_))
+        found = rules.explain(self._fusion(), outputs, present, self._member_weight(list(self.members_)))
         return Explanation(
             members=tuple(self.members_),
             classes=tuple(self.classes_.tolist()) if is_classifier(self) else None,
             fused=self._fused(outputs).output,
             outputs=outputs,
-            shares=rules.member_shares(rule, outputs, present, weight),
+            kind=found.kind,
+            values=found.values,
         )
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -331,19 +340,34 @@ class Ensemble(TransformerMixin, BaseEstimator):
             members = self._checked_members()
         if not is_classifier(self):
             return np.stack([np.asarray(m.predict(X), dtype=np.float64).reshape(-1) for m in members.values()], axis=1)
-        classes, hard = self.classes_, self.fusion == "hard_vote"
+        classes, hard = self.classes_, self.rule_name() == "hard_vote"
         each = [aligned_output(name, member, X, classes, hard=hard) for name, member in members.items()]
         return np.stack(each, axis=1)
 
     def _fused(self, outputs: np.ndarray) -> rules.Fused:
         masked = rules.mask_invalid(outputs, np.ones(outputs.shape[:2], dtype=bool), probability=False)
-        rule = rules.get(self.fusion, where="fusion")
-        fused = rule.fuse(outputs, masked.present, self._member_weight(list(self.members_)))
+        fused = self._fusion().fuse(outputs, masked.present, self._member_weight(list(self.members_)))
         if not fused.answered.all():
             row = int(np.flatnonzero(~fused.answered)[0])
             raise DataError("no member gives a valid answer", where=f"row {row}", expected="a finite output",
                             got=str(outputs[row].tolist()))  # fmt: skip
         return fused
+
+    def _names(self) -> rules.Names:
+        """Return whom the fusion is about: members, and classes by their names as texts."""
+        if not is_classifier(self):
+            return rules.Names("regression", tuple(self.members_))
+        classes = tuple(class_text(one) for one in self.classes_.tolist())
+        positive = self._positive_column() if len(classes) == 2 else 0
+        return rules.Names("binary" if len(classes) == 2 else "multiclass", tuple(self.members_), classes, positive)
+
+    def _fusion(self) -> rules.Fusion:
+        """Return the fusion with what was learned."""
+        names = self._names()
+        return rules.prepare(
+            self.__dict__.get("fusion_", as_document(self.fusion)), task=names.task, members=names.members,
+            classes=names.classes, positive=names.classes[names.positive] if names.classes else "", where="fusion",
+        )  # fmt: skip
 
     def _see_features(self, X: Any, *, reset: bool) -> None:
         # What is not two-dimensional is left for the members to refuse, who say best what is wrong with it.
@@ -351,12 +375,10 @@ class Ensemble(TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _positive_column(self) -> int:
-        if self.cutoff is None:
-            return len(self.classes_) - 1
-        if len(self.classes_) != 2:
+        if len(self.classes_) != 2 and self.cutoff is not None:
             raise ConfigError("a cutoff needs two classes", where="cutoff", got=f"{len(self.classes_)} classes")
-        if self.positive is None:
-            return 1
+        if len(self.classes_) != 2 or self.positive is None:
+            return len(self.classes_) - 1
         found = np.flatnonzero(self.classes_ == self.positive)
         if len(found) != 1:
             raise ConfigError("cannot find the positive class", where="positive", got=repr(self.positive),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from choirmaster.fusion.base import Floats, Fused, Mask, Rule
+from choirmaster.fusion.base import Floats, Fused, Known, Mask, Reach, Rule
 from choirmaster.fusion.pool import pool
+from choirmaster.fusion.reach import pool_reach
 
 
 def mean(outputs: Floats, present: Mask, member_weight: Floats) -> Fused:
@@ -15,6 +18,10 @@ def mean(outputs: Floats, present: Mask, member_weight: Floats) -> Fused:
     array([3.])
     """
     return pool(outputs, present, np.ones_like(member_weight))
+
+
+def _reach(known: Known) -> Reach | None:
+    return pool_reach(replace(known, weight=np.ones_like(known.weight)))
 
 
 RULE = Rule(
@@ -27,4 +34,5 @@ RULE = Rule(
     weighted=False,
     linear=True,
     compute=mean,
+    reach=_reach,
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from choirmaster.fusion.base import Floats, Fused, Mask, Rule, best_class
+from choirmaster.fusion.base import Floats, Fused, Mask, Rule
+from choirmaster.fusion.classwise import fuse_each, ranked, reach_each
 
 
 def median(outputs: Floats, present: Mask, member_weight: Floats) -> Fused:  # noqa: ARG001  the median takes no weights
@@ -17,33 +20,17 @@ def median(outputs: Floats, present: Mask, member_weight: Floats) -> Fused:  # n
     >>> median(p, np.array([[True, True, True]]), np.ones(3)).output
     array([[0.4, 0.6]])
     """
-    answered: Mask = np.any(present, axis=1)
-    middle = _middle(outputs, present)
-    if middle.ndim == 2:
-        middle = _renormalised(middle, outputs, present, answered)
-    return Fused(middle, answered, best_class(middle, answered))
+    return fuse_each(_middle, outputs, present)
 
 
 def _middle(outputs: Floats, present: Mask) -> Floats:
-    mask = present if outputs.ndim == 2 else present[:, :, None]
-    ranked = np.sort(np.where(mask, outputs, np.inf), axis=1)
+    order = ranked(outputs, present)
     count = present.sum(axis=1)
     rows = np.arange(len(outputs))
-    low, high = ranked[rows, np.maximum(count - 1, 0) // 2], ranked[rows, np.minimum(count // 2, present.shape[1] - 1)]
+    low, high = order[rows, np.maximum(count - 1, 0) // 2], order[rows, np.minimum(count // 2, present.shape[1] - 1)]
     some = count > 0 if outputs.ndim == 2 else (count > 0)[:, None]
     middle: Floats = np.where(some, np.where(some, low, 0.0) / 2 + np.where(some, high, 0.0) / 2, np.nan)
     return middle
-
-
-def _renormalised(middle: Floats, outputs: Floats, present: Mask, answered: Mask) -> Floats:
-    total = middle.sum(axis=1, keepdims=True)
-    empty = answered & (total[:, 0] == 0)
-    safe = np.where(total == 0, 1.0, total)
-    row: Floats = middle / safe
-    if empty.any():
-        voice = np.where(present[empty][:, :, None], outputs[empty], 0.0)
-        row[empty] = voice.sum(axis=1) / present[empty].sum(axis=1)[:, None]
-    return row
 
 
 RULE = Rule(
@@ -61,4 +48,5 @@ RULE = Rule(
     weighted=False,
     linear=False,
     compute=median,
+    reach=partial(reach_each, _middle),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from choirmaster.fusion.base import Floats, Fused, Mask, best_class
+from choirmaster.fusion.base import Floats, Fused, Mask, best_class, ordered_sum
 
 _SHRINK = 2.0**-40
 """Outputs are scaled down by this power of two, exactly, when their sum would overflow."""
@@ -42,6 +42,16 @@ def _divided(total: Floats, mass: Floats, answered: Mask) -> Floats:
         safe, mask = safe[:, None], answered[:, None]
     divided: Floats = np.where(mask, total / safe, np.nan)
     return divided
+
+
+def normalised(each: Floats, outputs: Floats, present: Mask) -> Floats:
+    """Divide class by class answers by their row's sum; a row of zeros becomes the mean of those present."""
+    total = ordered_sum(each)[:, None]
+    empty = (total[:, 0] == 0) & present.any(axis=1)
+    row: Floats = each / np.where(total == 0, 1.0, total)
+    if empty.any():
+        row[empty] = pool(outputs[empty], present[empty], np.ones(present.shape[1])).output
+    return row
 
 
 def pool_shares(outputs: Floats, present: Mask, member_weight: Floats) -> Floats:

@@ -15,7 +15,7 @@ def member_shares(rule: Rule, outputs: Floats, present: Mask, member_weight: Flo
     Raises
     ------
     ConfigError
-        The rule is not linear: a hard vote or a median has no exact shares.
+        The rule is not linear: a hard vote or a median has no exact shares; ``explain`` gives what it can instead.
     """
     if not rule.linear:
         raise ConfigError(

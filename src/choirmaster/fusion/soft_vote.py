@@ -5,6 +5,7 @@ from __future__ import annotations
 from choirmaster.errors import ShapeMismatch
 from choirmaster.fusion.base import Floats, Fused, Mask, Rule
 from choirmaster.fusion.pool import pool
+from choirmaster.fusion.reach import pool_reach
 
 
 def soft_vote(outputs: Floats, present: Mask, member_weight: Floats) -> Fused:
@@ -40,4 +41,5 @@ RULE = Rule(
     weighted=True,
     linear=True,
     compute=soft_vote,
+    reach=pool_reach,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from choirmaster.fusion.base import Rule
 from choirmaster.fusion.pool import pool
+from choirmaster.fusion.reach import pool_reach
 
 RULE = Rule(
     name="weighted_mean",
@@ -19,4 +20,5 @@ RULE = Rule(
     weighted=True,
     linear=True,
     compute=pool,
+    reach=pool_reach,
 )

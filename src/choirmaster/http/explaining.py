@@ -9,11 +9,15 @@ import numpy as np
 from choirmaster import fusion
 from choirmaster.errors import Unavailable
 from choirmaster.serve.answer import Answer
+from choirmaster.serve.combine import prepared
 from choirmaster.serve.runner import EnsembleRunner
 
 
 def explain(runner: EnsembleRunner, answer: Answer) -> tuple[str, Any]:
-    """Return the kind of the shares and the shares (n_samples, n_members[, n_classes]); NaN where there are none.
+    """Return the kind and the values (n_samples, n_members[, n_classes]) of an explanation; NaN where there are none.
+
+    The kind is ``share`` where each member has an exact share in the answer, else ``leave_one_out``: what the answer
+    would change by without the member.
 
     Raises
     ------
@@ -25,6 +29,7 @@ def explain(runner: EnsembleRunner, answer: Answer) -> tuple[str, Any]:
         raise Unavailable("the weights were changed meanwhile, so the shares are not known", fix="ask again")
     present = np.stack([call.usable & call.due for call in answer.calls], axis=1)
     outputs = np.stack([call.output for call in answer.calls], axis=1)
-    shares = fusion.member_shares(fusion.get(runner.settings.fusion), outputs, present, standing.member_weight)
-    shares[~answer.answered | answer.fallback] = np.nan
-    return "share", shares
+    told = fusion.explain(prepared(runner.settings), outputs, present, standing.member_weight)
+    values = told.values
+    values[~answer.answered | answer.fallback] = np.nan
+    return told.kind, values

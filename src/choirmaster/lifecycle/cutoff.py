@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from choirmaster.costs import BinaryCosts
 from choirmaster.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +17,8 @@ Floats = npt.NDArray[np.float64]
 class Cutoff:
     """A cutoff and where it comes from: decide for the positive class where score >= value.
 
-    ``value`` is None, with the reason in ``source``, where only one class is there.
+    ``value`` is None, with the reason in ``source``, where only one class is there. ``closed_form`` is the cutoff that
+    the costs give for a calibrated score; how far ``value`` is from it says how far the score is from calibrated there.
     """
 
     value: float | None
@@ -25,17 +27,17 @@ class Cutoff:
     cost: float | None
     n: int
     source: str
+    closed_form: float | None = None
 
 
 def choose_cutoff(
     score: Floats,
     positive: npt.NDArray[np.bool_],
     *,
-    cost_missed: float | None = None,
-    cost_false: float | None = None,
+    costs: BinaryCosts | None = None,
     source: str = "out-of-fold rows",
 ) -> Cutoff:
-    """Return the cutoff of the greatest F1, or of the least cost where both costs are given.
+    """Return the cutoff of the greatest F1, or of the least cost where costs are given.
 
     Between two scores the cutoff lies half way; of equally good ones the highest is taken.
 
@@ -45,19 +47,23 @@ def choose_cutoff(
     score, positive = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=np.bool_)
     if not np.isfinite(score).all():
         raise DataError("cannot choose a cutoff", where="score", expected="finite scores", got="NaN or infinity")
-    by_cost = cost_missed is not None and cost_false is not None
-    by = "cost" if by_cost else "f1"
+    by = "f1" if costs is None else "cost"
     if not positive.any() or positive.all():
         return Cutoff(None, by, None, None, len(score), f"{source}: one class only")
     value, caught, called = _steps(score, positive)
     total = int(positive.sum())
     f1 = 2 * caught / (called + total)
-    if not by_cost:
+    if costs is None:
         best = int(f1.argmax())
         return Cutoff(float(value[best]), by, float(f1[best]), None, len(score), source)
-    cost = (total - caught) * float(cost_missed or 0.0) + (called - caught) * float(cost_false or 0.0)
+    false, missed = called - caught, total - caught
+    cost = (
+        missed * costs.false_negative + caught * costs.true_positive
+        + false * costs.false_positive + (len(score) - total - false) * costs.true_negative
+    )  # fmt: skip
     best = int(cost.argmin())
-    return Cutoff(float(value[best]), by, float(f1[best]), float(cost[best] / len(score)), len(score), source)
+    return Cutoff(float(value[best]), by, float(f1[best]), float(cost[best] / len(score)), len(score), source,
+                  costs.cutoff)  # fmt: skip
 
 
 def f1_at(score: Floats, positive: npt.NDArray[np.bool_], cutoff: float) -> float | None:

@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from choirmaster import fusion as rules
+from choirmaster.costs import Costs, binary_costs, flat_costs
+from choirmaster.fusion.fitting import as_document
 from choirmaster.layout import Task
 from choirmaster.lifecycle.cutoff import Cutoff, choose_cutoff
 from choirmaster.lifecycle.folds import Fold, stratified_folds, time_folds
+from choirmaster.lifecycle.fuse import fuse_out_of_fold
 from choirmaster.lifecycle.judge import (
     Candidate,
     Judged,
@@ -60,10 +62,13 @@ class Plan:
         Different members to pick.
     repeat : bool
         Pick with replacement, which gives weights; otherwise all weigh the same.
-    fusion : str
-        The rule of the ensemble; with weights it should read them.
-    cost_missed, cost_false : float, optional
-        With both, the cutoff is the one of least cost, otherwise of the greatest F1.
+    fusion : str or dict
+        The rule of the ensemble, or the rule with its parameters; with weights it should read them. What it leaves to
+        be learned (coefficients of stacking, reference quantiles, the numbers of a ``calibration`` that is only named)
+        is learned on out-of-fold outputs.
+    costs : dict
+        ``{actual class: {predicted class: cost}}``: with any, the cutoff is the one of least cost, otherwise of the
+        greatest F1.
     seed : int
         For the order of rows in stratified folds.
     source : str
@@ -75,9 +80,8 @@ class Plan:
     at_least: int = 3
     at_most: int | None = None
     repeat: bool = False
-    fusion: str = "soft_vote"
-    cost_missed: float | None = None
-    cost_false: float | None = None
+    fusion: str | Mapping[str, Any] = "soft_vote"
+    costs: Costs = field(default_factory=dict)
     seed: int = 0
     source: str = ""
 
@@ -119,6 +123,8 @@ class TrainResult:
         The picked members, fitted on every usable row, as one.
     members, weights : dict
         The fitted members, and their weights, which sum to 1.
+    fusion : dict
+        The rule with its parameters, those learned included, as the configuration takes it; weights apart.
     cutoff : Cutoff or None
         Binary only: chosen on the fused out-of-fold scores.
     oof : pyarrow.Table
@@ -140,6 +146,7 @@ class TrainResult:
     ensemble: Any
     members: dict[str, Any]
     weights: dict[str, float]
+    fusion: dict[str, Any]
     cutoff: Cutoff | None
     oof: pa.Table
     loss: float
@@ -188,7 +195,7 @@ class TrainResult:
             "candidates": {row.name: dict(row.settings) for row in self.rows},
             "folds": {"number": plan.folds, "scheme": plan.scheme, "seed": plan.seed},
             "rows": {"used": self.oof.num_rows, "dropped": dict(self.dropped)},
-            "fusion": {"rule": plan.fusion, "weights": dict(self.weights)},
+            "fusion": self.fusion | {"weights": dict(self.weights)},
             "cutoff": None if self.cutoff is None else _cutoff_document(self.cutoff),
             "out_of_fold": {"loss": self.loss, "auc": self.auc},
             "members": {
@@ -213,7 +220,7 @@ class TrainResult:
         snippet: dict[str, Any] = {
             "task": str(ask.task), "members": members,
             "features": {"numeric": list(ask.numeric), "categorical": list(ask.categorical)},
-            "fusion": {"rule": self.plan.fusion, "weights": dict(self.weights)},
+            "fusion": self.fusion | {"weights": dict(self.weights)},
         }  # fmt: skip
         if self.classes is not None:
             snippet["classes"] = list(self.classes)
@@ -244,7 +251,9 @@ def train(
     good = {one.name: one.outputs for one in judged if one.outputs is not None}
     constant = _constant_losses(rows.problem, folds)
     choice = select(good, codes, at_least=plan.at_least, at_most=plan.at_most, repeat=plan.repeat, worst=constant[0])
-    fused = _fuse(plan, [good[name] for name in choice.members], [choice.weights[name] for name in choice.members])
+    picked = {name: good[name] for name in choice.members}
+    together = fuse_out_of_fold(plan.fusion, picked, choice.weights, codes, folds, question, rows.problem.classes)
+    fused = together.output
     cutoff, auc = _decide(question, rows.problem, fused, codes, plan)
     compared = flagged([_row(one, question, rows.problem, codes, constant, choice) for one in judged])
     with _collected() as warned_again:
@@ -252,10 +261,10 @@ def train(
     return TrainResult(
         table=as_arrow(compared, regression=rows.problem.classes is None),
         ensemble=ports.ensemble(
-            members, prefit=True, fusion=plan.fusion, weights=dict(choice.weights),
+            members, prefit=True, fusion=_short(together.document), weights=dict(choice.weights),
             cutoff=cutoff.value if cutoff else None, positive=question.positive or None,
         ),
-        members=members, weights=dict(choice.weights), cutoff=cutoff,
+        members=members, weights=dict(choice.weights), fusion=together.document, cutoff=cutoff,
         oof=monitoring_rows(rows, question, places, {name: good[name] for name in choice.members}, fused),
         loss=float(row_losses(fused, codes).mean()), auc=auc, choice=choice, dropped=rows.dropped,
         classes=rows.problem.classes, warned=_counted([*warned, *warned_again]),
@@ -282,9 +291,17 @@ def _scheme(plan: Plan, question: Question) -> str:
     return "stratified" if question.time is None else "expanding"
 
 
-def _rule(plan: Plan, question: Question) -> str:
-    rule = rules.get(plan.fusion, where="fusion")
-    return "weighted_mean" if rule.name == "soft_vote" and not question.task.classifies else rule.name
+def _rule(plan: Plan, question: Question) -> str | Mapping[str, Any]:
+    """Return the declared fusion; numbers are averaged where classes would be voted on."""
+    document = as_document(plan.fusion)
+    if document.get("rule") != "soft_vote" or question.task.classifies:
+        return plan.fusion
+    return _short(document | {"rule": "weighted_mean"})
+
+
+def _short(document: dict[str, Any]) -> str | dict[str, Any]:
+    """Return the name alone of a rule without parameters."""
+    return str(document["rule"]) if set(document) == {"rule"} else document
 
 
 def _folds(rows: Rows, plan: Plan) -> list[Fold]:
@@ -311,12 +328,6 @@ def _constant_losses(problem: Problem, folds: Sequence[Fold]) -> tuple[float, fl
     return float(np.concatenate(judged).mean()), float(np.concatenate(fitted).mean())
 
 
-def _fuse(plan: Plan, outputs: Sequence[Floats], weights: Sequence[float]) -> Floats:
-    stacked = np.stack(outputs, axis=1)
-    present = np.ones(stacked.shape[:2], dtype=np.bool_)
-    return rules.get(plan.fusion).fuse(stacked, present, np.array(weights)).output
-
-
 def _decide(
     question: Question, problem: Problem, fused: Floats, codes: npt.NDArray[Any], plan: Plan
 ) -> tuple[Cutoff | None, float | None]:
@@ -324,7 +335,8 @@ def _decide(
         return None, None
     column = problem.classes.index(question.positive)
     score, positive = fused[:, column], codes == column
-    cutoff = choose_cutoff(score, positive, cost_missed=plan.cost_missed, cost_false=plan.cost_false,
+    costs = binary_costs(flat_costs(plan.costs, problem.classes), column)
+    cutoff = choose_cutoff(score, positive, costs=costs,
                            source=f"fused score of {len(score)} out-of-fold rows ({plan.scheme})")  # fmt: skip
     return cutoff, roc_auc(score, positive)
 
@@ -371,4 +383,5 @@ def _sample(features: pa.Table) -> pa.Table:
 
 
 def _cutoff_document(cutoff: Cutoff) -> dict[str, Any]:
-    return {"value": cutoff.value, "by": cutoff.by, "f1": cutoff.f1, "cost": cutoff.cost, "source": cutoff.source}
+    return {"value": cutoff.value, "by": cutoff.by, "f1": cutoff.f1, "cost": cutoff.cost, "source": cutoff.source,
+            "closed_form": cutoff.closed_form}  # fmt: skip

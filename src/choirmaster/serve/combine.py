@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from choirmaster import fusion
-from choirmaster.errors import ConfigError
 from choirmaster.serve.answer import Answer, MemberCall
 from choirmaster.serve.outputs import Floats, Mask
 from choirmaster.serve.roles import Seating
@@ -31,7 +31,7 @@ class Combiner:
 
     def __init__(self, settings: EnsembleSettings, version: str, fuse: Fuse | None = None) -> None:
         self._settings, self._layout, self._version = settings, settings.layout, version
-        self._fuse: Fuse = fuse or _rule(settings)
+        self._fuse: Fuse = fuse or prepared(settings).fuse
 
     def answer(self, calls: tuple[MemberCall, ...], ids: tuple[str, ...], standing: Seating, *, early: bool) -> Answer:
         """Return the answer that these calls give."""
@@ -74,10 +74,22 @@ class Combiner:
         return np.where(answered, chosen, -1)
 
 
-def _rule(settings: EnsembleSettings) -> Fuse:
-    rule = fusion.get(settings.fusion, where=f"$.ensembles.{settings.name}.fusion.rule")
-    if str(settings.layout.task) not in rule.tasks:
-        raise ConfigError("fusion rule does not fit the task", where=f"$.ensembles.{settings.name}.fusion.rule",
-                          got=f'"{settings.fusion}"', allowed=[one.name for one in fusion.RULES
-                                                               if str(settings.layout.task) in one.tasks])  # fmt: skip
-    return rule.fuse
+def prepared(settings: EnsembleSettings) -> fusion.Fusion:
+    """Return the fusion that the settings declare, over the members of the layout in its order."""
+    layout = settings.layout
+    return fusion.prepare(
+        settings.fusion, task=str(layout.task), members=[one.name for one in layout.members], classes=layout.classes,
+        positive=layout.positive, where=f"$.ensembles.{settings.name}.fusion",
+    )  # fmt: skip
+
+
+def declared(document: str | Mapping[str, Any]) -> str:
+    """Return a fusion as one text: the rule's name, or all that is declared about it but the weights.
+
+    >>> declared({"rule": "mean", "weights": {"a": 2.0}}), declared({"rule": "trimmed_mean", "trim": 0.2})
+    ('mean', '{"rule":"trimmed_mean","trim":0.2}')
+    """
+    if isinstance(document, str):
+        return document
+    given = {key: value for key, value in document.items() if key != "weights"}
+    return str(given["rule"]) if set(given) == {"rule"} else msgspec.json.encode(given, order="deterministic").decode()

@@ -19,7 +19,7 @@ from choirmaster.records import Batch
 from choirmaster.serve.answer import Answer, MemberCall
 from choirmaster.serve.asking import Round, idle, warm
 from choirmaster.serve.breaker import State
-from choirmaster.serve.combine import Combiner, Fuse
+from choirmaster.serve.combine import Combiner, Fuse, declared
 from choirmaster.serve.keeper import Keeper
 from choirmaster.serve.outputs import Floats
 from choirmaster.serve.record import record_batch
@@ -94,7 +94,7 @@ class EnsembleRunner:
         self._seats = seated(settings, members, clock)
         self.members: dict[str, Member] = {name: seat.member for name, seat in self._seats.items()}
         self._schema = self.layout.arrow()
-        parts = [settings.fusion, *(f"{name}={one.version}" for name, one in self.members.items())]
+        parts = [declared(settings.fusion), *(f"{name}={one.version}" for name, one in self.members.items())]
         self._version = content_id(*(part.encode() for part in parts))[:12]
         self._combiner = Combiner(settings, self._version, fuse)
         self._keeper = Keeper(clock)

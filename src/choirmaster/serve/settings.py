@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from choirmaster.errors import ConfigError
 from choirmaster.ids import check_name
@@ -83,8 +84,8 @@ class EnsembleSettings:
         Features, classes, members in declared order, tags.
     members : dict
         ``{member: MemberSettings}``; members that are not named take the defaults.
-    fusion : str
-        Name of a fusion rule.
+    fusion : str or dict
+        Name of a fusion rule, or what ``choirmaster.fusion.prepare`` reads: the rule with its parameters.
     weights : Weights
         The weights at the start; ``EnsembleRunner.apply`` and ``set_weights`` move them.
     deadline_seconds : float
@@ -107,7 +108,7 @@ class EnsembleSettings:
     name: str
     layout: Layout
     members: Mapping[str, MemberSettings] = field(default_factory=dict)
-    fusion: str = "mean"
+    fusion: str | Mapping[str, Any] = "mean"
     weights: Weights = field(default_factory=Weights)
     deadline_seconds: float = 1.0
     quorum: int = 1

@@ -123,7 +123,7 @@ def _series(schema: Schema) -> tuple[SeriesSpec, ...]:
 
 def _fused(schema: Schema) -> Output:
     """Return what the fused answer is: shares of votes are no probabilities, so a vote is measured as a class."""
-    if schema.fusion == "hard_vote":
+    if schema.fusion == "hard_vote" and schema.task is not Task.MULTILABEL:
         return Output.CLASS
     if schema.task is Task.QUANTILE:
         return Output.QUANTILES

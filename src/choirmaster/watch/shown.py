@@ -43,9 +43,14 @@ def prediction(
     found = row or waits
     if found is None:
         return None
-    return shown(settings.name, settings.layout, found, rule=str(settings.facts.get("fusion", "")),
+    return shown(settings.name, settings.layout, found, rule=_rule(settings),
                  weights=weights_of(store, settings, str(found["weight_version"] or "")),
                  state=STORED if row else QUEUED, queued_labels=labels)  # fmt: skip
+
+
+def _rule(settings: MonitorSettings) -> Mapping[str, Any]:
+    declared: Any = settings.facts.get("declared_fusion")
+    return declared if isinstance(declared, Mapping) else {"rule": str(settings.facts.get("fusion", ""))}
 
 
 def weights_of(store: Store, settings: MonitorSettings, version: str) -> dict[str, float] | None:
@@ -61,8 +66,8 @@ def weights_of(store: Store, settings: MonitorSettings, version: str) -> dict[st
 
 
 def shown(
-    ensemble: str, layout: Layout, row: Mapping[str, Any], *, rule: str, weights: Mapping[str, float] | None,
-    state: str = STORED, queued_labels: Sequence[Mapping[str, Any]] = (),
+    ensemble: str, layout: Layout, row: Mapping[str, Any], *, rule: Mapping[str, Any],
+    weights: Mapping[str, float] | None, state: str = STORED, queued_labels: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return a kept row in plain words.
 
@@ -70,8 +75,8 @@ def shown(
     ----------
     row : mapping
         The canonical columns, with ``label``, ``measured`` and ``labels`` where it is in the store.
-    rule : str
-        The fusion rule.
+    rule : mapping
+        The fusion rule with its parameters, as ``choirmaster.fusion.prepare`` reads it.
     weights : mapping or None
         Weight by member under the row's weight version; None where they are not known any more.
     state : str
@@ -87,7 +92,7 @@ def shown(
     shares = _shares(layout, row, rule, weights, fallback=fallback)
     for one in members:
         if "members" in shares:
-            one["share"] = shares["members"].get(one["member"])
+            one[shares["kind"]] = shares["members"].get(one["member"])
     labels = [{**_label(one), "state": STORED} for one in row.get("labels", ())]
     labels += [{**_label(one), "state": QUEUED} for one in queued_labels]
     return {
@@ -97,7 +102,8 @@ def shown(
         **({"value": row.get("value")} if layout.value else {}),
         "answer": answer, "answered_by_fallback": fallback, "present": [one["member"] for one in members
                                                                         if one["status"] == Status.OK],
-        "missing": missing, "members": members, "fusion": rule, "weight_version": version.removeprefix(_FALLBACK),
+        "missing": missing, "members": members, "fusion": rule.get("rule", ""),
+        "weight_version": version.removeprefix(_FALLBACK),
         "weights": dict(weights) if weights is not None else None,
         "shares": {name: one for name, one in shares.items() if name != "members"},
         "label": row.get("label"), "label_measured": row.get("measured"), "labels": labels,
@@ -137,7 +143,12 @@ def _negative(layout: Layout) -> str:
 
 
 def _shares(
-    layout: Layout, row: Mapping[str, Any], rule: str, weights: Mapping[str, float] | None, *, fallback: bool
+    layout: Layout,
+    row: Mapping[str, Any],
+    rule: Mapping[str, Any],
+    weights: Mapping[str, float] | None,
+    *,
+    fallback: bool,
 ) -> dict[str, Any]:
     """Return the kind of the members' parts and the parts, or why they are not known."""
     if fallback:
@@ -153,11 +164,13 @@ def _shares(
     stacked = np.array([[np.zeros_like(there[0]) if one is None else one for one in numbers]])
     member_weight = np.array([float(weights.get(one.name, 1.0)) for one in layout.members])
     try:
-        values = fusion.member_shares(fusion.get(rule), stacked, present, member_weight)
+        whole = fusion.prepare(rule, task=str(layout.task), members=[one.name for one in layout.members],
+                               classes=layout.classes, positive=layout.positive)  # fmt: skip
+        told = fusion.explain(whole, stacked, present, member_weight)
     except ChoirmasterError as error:
         return {"unknown": str(error)}
-    return {"kind": "share", "members": {
-        one.name: _named(layout, values[0, at]) for at, one in enumerate(layout.members) if present[0, at]
+    return {"kind": told.kind, "members": {
+        one.name: _named(layout, told.values[0, at]) for at, one in enumerate(layout.members) if present[0, at]
     }}  # fmt: skip
 
 

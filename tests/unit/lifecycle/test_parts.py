@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
+from choirmaster.costs import BinaryCosts
 from choirmaster.errors import DataError, UnknownName
 from choirmaster.lifecycle.cutoff import choose_cutoff, f1_at
 from choirmaster.lifecycle.folds import stratified_folds, time_folds
@@ -83,7 +84,7 @@ def test_no_other_cutoff_has_a_greater_f1_or_a_lower_cost(data, n):
     score = data.draw(hnp.arrays(np.float64, n, elements=st.floats(0, 1)))
     positive = data.draw(hnp.arrays(np.bool_, n))
     best = choose_cutoff(score, positive)
-    cheap = choose_cutoff(score, positive, cost_missed=5.0, cost_false=1.0)
+    cheap = choose_cutoff(score, positive, costs=BinaryCosts(0.25, 1.0, 5.0, -0.5))
     if best.value is None:
         assert positive.all() or not positive.any()
         return
@@ -92,7 +93,8 @@ def test_no_other_cutoff_has_a_greater_f1_or_a_lower_cost(data, n):
     for other in (*score, -1.0, 2.0, *((score[:-1] + score[1:]) / 2)):
         assert (f1_at(score, positive, other) or 0.0) <= best.f1 + 1e-12
         called = score >= other
-        cost = (5.0 * (positive & ~called).sum() + (called & ~positive).sum()) / n
+        cost = 5.0 * (positive & ~called).sum() + (called & ~positive).sum() - 0.5 * (positive & called).sum()
+        cost = (cost + 0.25 * (~positive & ~called).sum()) / n
         assert cost >= cheap.cost - 1e-12
 
 
@@ -191,3 +193,29 @@ def test_the_table_lists_the_best_first_and_the_failed_last():
     assert table["candidate"].to_pylist() == ["a", "b", "broken"]
     assert table["gap"].to_pylist() == [pytest.approx(0.1), pytest.approx(0.1), None]
     assert "squared_error" in as_arrow([_row("b", 0.6, 0.5)], regression=True).column_names
+
+
+@given(
+    right=st.tuples(st.floats(-2, 2), st.floats(-2, 2)), wrong=st.tuples(st.floats(0.01, 5), st.floats(0.01, 5)),
+    p=st.floats(0, 1),
+)  # fmt: skip
+def test_the_closed_form_is_where_both_decisions_cost_the_same(right, wrong, p):
+    costs = BinaryCosts(right[0], right[0] + wrong[0], right[1] + wrong[1], right[1])
+    yes = p * costs.true_positive + (1 - p) * costs.false_positive
+    no = p * costs.false_negative + (1 - p) * costs.true_negative
+    assert 0 < costs.cutoff < 1
+    assert (yes <= no + 1e-9) if p >= costs.cutoff else (no <= yes + 1e-9)
+
+
+def test_a_calibrated_score_is_cut_where_the_closed_form_says():
+    rng = np.random.default_rng(8)
+    score = rng.random(200_000)
+    positive = rng.random(200_000) < score
+    chosen = choose_cutoff(score, positive, costs=BinaryCosts(0.0, 1.0, 4.0, 0.0))
+    assert chosen.by == "cost" and chosen.closed_form == 0.2
+    assert chosen.value == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("costs", [(0, 0, 1, 0), (0, 1, 0, 0), (2, 1, 5, 0), (0, 1, 1, 3)])
+def test_costs_that_reward_mistakes_have_no_closed_form(costs):
+    assert BinaryCosts(*map(float, costs)).cutoff is None
