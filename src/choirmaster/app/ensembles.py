@@ -17,6 +17,7 @@ from choirmaster.config import Rule as RuleConfig
 from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ConfigError, unknown
 from choirmaster.layout import Layout, Output, SeriesSpec, Task, split_segments
+from choirmaster.overlay import Standing
 from choirmaster.ports import Member
 from choirmaster.schema import class_text
 from choirmaster.serve.settings import EnsembleSettings, Fallback, Weights
@@ -65,6 +66,11 @@ def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | 
     )  # fmt: skip
 
 
+def standing_of(name: str, config: Ensemble) -> Standing:
+    """Return the roles and weights that the file declares."""
+    return serve_settings(name, config, layout_of(config), None).declared
+
+
 def _fallback(config: Ensemble) -> Fallback:
     wish = config.answer.fallback
     if wish == "error":
@@ -91,7 +97,7 @@ def monitor_settings(
         int(config.labels.expected), None if config.labels.absent_after is None else int(config.labels.absent_after),
         config.labels.expected_share, rules_of(config), _sinks(config, whole), rows,
         watch.reference.file if watch.reference and watch.reference.file else "",
-        {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(config, members),
+        {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(name, config, members),
         collect=parse_duration(first) if first else COLLECT_TIME,
         metrics=_metrics(watch.metrics, name), precision=watch.precision if watch.window.chosen else None,
     )  # fmt: skip
@@ -108,18 +114,19 @@ def _metrics(wish: str | tuple[str, ...], ensemble: str) -> str | tuple[str, ...
     return wish
 
 
-def _facts(config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]:
+def _facts(name: str, config: Ensemble, members: Mapping[str, Member]) -> dict[str, object]:
     listed = [
-        {"name": name, "version": members[name].version if name in members else "", "role": one.role,
-         "kind": _kind(members[name]) if name in members else ""}
-        for name, one in config.members.items()
+        {"name": member, "version": members[member].version if member in members else "", "role": one.role,
+         "kind": _kind(members[member]) if member in members else ""}
+        for member, one in config.members.items()
     ]  # fmt: skip
-    weights = {name: float(config.fusion.weights.get(name, 1.0)) for name in config.members}
+    standing = standing_of(name, config)
     return {
         "fusion": config.fusion.rule,
         "declared_fusion": config.fusion.document(),
-        "weights": weights,
+        "weights": standing.weights,
         "members": listed,
+        "standing": standing,
     }
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import structlog
 
 from choirmaster.app.clock import RealClock
-from choirmaster.app.ensembles import layout_of, monitor_settings, serve_settings
+from choirmaster.app.ensembles import layout_of, monitor_settings, serve_settings, standing_of
 from choirmaster.app.files import beside, journal_folder, read_config, store_folder
 from choirmaster.app.member_loading import close_members, load_members
+from choirmaster.app.operating import declared_by
 from choirmaster.app.waiting import Waiting
 from choirmaster.config import Config
 from choirmaster.config import Sink as SinkConfig
@@ -26,6 +27,9 @@ from choirmaster.engines.local import LocalEngine
 from choirmaster.errors import Unavailable
 from choirmaster.layout import Layout
 from choirmaster.notify.notifier import Notifier
+from choirmaster.operate.follower import Follower
+from choirmaster.operate.operator import Operator
+from choirmaster.overlay import Overlay
 from choirmaster.ports import Member
 from choirmaster.record.drainer import Drainer
 from choirmaster.record.queue import AsyncRecorder, DurableRecorder
@@ -72,8 +76,14 @@ class Installation:
         self.members: dict[str, dict[str, Member]] = {}
         self.runners: dict[str, EnsembleRunner] = {}
         self._served: dict[str, EnsembleRunner] = {}  # those that keep what they answer, members of others among them
-        self.queries = Queries(self.store, (), LocalEngine(),
-                               waiting=Waiting(journal_folder(self.config, path), self.store))  # fmt: skip
+        self.operator = Operator(self.store, self.clock, lambda: declared_by(self.config))
+        self.follower = Follower(
+            self.store, self.clock, self.operator, lambda: list(self._served),
+            lambda name, overlay: self._apply(self._served[name], overlay),
+        )  # fmt: skip
+        self.operator.told = self.follower.look
+        waiting = Waiting(journal_folder(self.config, path), self.store)
+        self.queries = Queries(self.store, (), LocalEngine(), waiting=waiting, overlays=self.operator.overlay)
         self.notifier = Notifier(self._sinks(), self.store, self.clock)
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.monitor = Monitor(
@@ -145,7 +155,13 @@ class Installation:
         *, record: Callable[[Any], str] | None = None,
     ) -> EnsembleRunner:  # fmt: skip
         own = serve_settings(name, self.config.ensembles[name], self.layouts[name], self._cutoff(name))
-        return EnsembleRunner(settings(own), members, self.clock, record=record, telemetry=self.telemetry)
+        made = EnsembleRunner(settings(own), members, self.clock, record=record, telemetry=self.telemetry)
+        self._apply(made, self.operator.overlay(name))  # it answers from its first request on as it was decided
+        return made
+
+    def _apply(self, runner: EnsembleRunner, overlay: Overlay) -> None:
+        """Let a runner answer as the file and the overlay on top of it say."""
+        runner.apply(overlay.over(standing_of(runner.name, self.config.ensembles[runner.name])))
 
     def _cutoff(self, name: str) -> float | None:
         """Return the fused cutoff: the configured number, else the one the reference chose."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from choirmaster.app.operating import user
 from choirmaster.errors import ConfigError, NotFound, Unavailable
 from choirmaster.times import Window, isoformat, parse_duration, parse_instant
 from choirmaster.watch.absorb import live
@@ -41,7 +41,7 @@ def set_reference(
     until = site.clock.monotonic() + TURN_SECONDS
     while True:
         found = site.monitor.set_reference(
-            ensemble, rows, who=who or _user(), cause=cause, since=start,
+            ensemble, rows, who=who or user(), cause=cause, since=start,
             progress=lambda done, total: progress("measure again", done, total, "windows"),
         )  # fmt: skip
         if found is not None:
@@ -52,13 +52,6 @@ def set_reference(
     summary = site.look([ensemble])
     return {"id": found.id, "before": found.before, "since": _moment(found.since), "source": found.source,
             "rows": found.rows, "windows": found.windows, "values": summary.values}  # fmt: skip
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 def _moment(micros: int) -> str | None:

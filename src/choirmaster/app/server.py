@@ -62,7 +62,9 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
 
     def start() -> None:
         site.drainer.start()
-        work: list[Callable[[], None]] = [lambda: _take_up_when_there(site, stop, tell)] if wait else []
+        work: list[Callable[[], None]] = [lambda: site.follower.run(stop)]
+        if wait:
+            work.append(lambda: _take_up_when_there(site, stop, tell))
         if monitor:
             work.append(lambda: _monitor(site, stop))
         for one in work:
@@ -79,7 +81,7 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
 
     services = Services(
         site.runners, site.clock, telemetry, site.ingest(), site.queries, site.store.add_audit,
-        pages=[_page(one) for one in dashboard.routes(site.queries)], version=_version(),
+        site.operator, pages=[_page(one) for one in dashboard.routes(site.queries)], version=_version(),
         on_start=(start,), on_close=(close,),
     )  # fmt: skip
     site.store.add_audit(AuditEntry(site.clock.now(), "process", "serve", site.address, "start", "", ""))

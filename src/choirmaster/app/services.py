@@ -223,6 +223,20 @@ class Services:
             name = _one(ensemble, site.config)
             return set_reference(site, name, file, window, first, since=since, who=who, cause=cause, progress=progress)
 
+    def decide(
+        self, path: Path, verb: str, *, ensemble: str, url: str, who: str, reason: str, **given: Any
+    ) -> Mapping[str, Any]:
+        """Take one decision about a running ensemble."""
+        from choirmaster.app.operating import decide
+
+        return decide(path, verb, ensemble=ensemble, url=url, who=who, reason=reason, **given)
+
+    def stands(self, path: Path, *, ensemble: str = "", url: str = "") -> Sequence[Mapping[str, Any]]:
+        """Return how each ensemble stands."""
+        from choirmaster.app.operating import stands
+
+        return stands(path, ensemble=ensemble, url=url)
+
     def warm(self, *, progress: Progress) -> Mapping[str, Any]:
         """Compile the kernels into the cache."""
         from choirmaster.app.warming import warm

@@ -34,6 +34,9 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("train", "train:train", "Train candidates, compare them and pick members."),
     ("show", "show:show", "Show one prediction with its labels."),
     ("report", "report:report", "Write a report."),
+    ("freeze", "freezing:freeze", "Let nothing automatic move weights or roles."),
+    ("unfreeze", "freezing:unfreeze", "Let automatic changes go on."),
+    ("undo", "freezing:undo", "Take the last decision about an ensemble back."),
     ("warm", "warm:warm", "Compile the kernels into the cache."),
 )
 GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -42,6 +45,13 @@ GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
         ("list", "reference:list_references", "List references."),
         ("set", "reference:set_reference", "Compare with other rows from now on."),
         ("show", "reference:show_reference", "Show what a reference holds."))),
+    ("member", "What each member of a running ensemble does.", (
+        ("set", "member:set_role", "Take a member out, put it back, make it shadow or canary."),
+        ("clear", "member:clear_role", "Let a member do what the configuration says."),
+        ("list", "member:list_members", "List roles and weights, and who set them."))),
+    ("weights", "How much each member's answer counts.", (
+        ("set", "weights:set_weights", "Set fusion weights of a running ensemble."),
+        ("clear", "weights:clear_weights", "Let the weights be what the configuration says."))),
     ("token", "Tokens for access beyond this machine.", (("new", "token:new", "Make a token."),)),
 )  # fmt: skip
 

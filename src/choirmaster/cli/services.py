@@ -162,6 +162,18 @@ class Services(Protocol):
         """Start an epoch with another reference; returns ``id``, ``before``, ``since``, ``rows``, ``windows``."""
         ...
 
+    def decide(self, path: Path, verb: str, *, ensemble: str, url: str, who: str, reason: str, **given: Any) -> Record:
+        """Take one decision, in the store or over a server; returns ``ensemble``, ``before``, ``after``, ``until``.
+
+        ``verb`` is ``set_role``, ``clear_role``, ``set_weights``, ``clear_weights``, ``freeze``, ``unfreeze`` or
+        ``undo``; ``given`` has what the verb takes.
+        """
+        ...
+
+    def stands(self, path: Path, *, ensemble: str = "", url: str = "") -> Sequence[Record]:
+        """Return how each ensemble stands: ``members``, ``weights``, ``frozen``, ``overrides``, ``ignored``."""
+        ...
+
     def warm(self, *, progress: Progress) -> Record:
         """Compile the kernels into the cache; returns ``seconds`` and ``folder``."""
         ...

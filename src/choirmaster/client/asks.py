@@ -10,18 +10,25 @@ from typing import Any
 from urllib.parse import quote
 
 from choirmaster.client.rows import ARROW, check_ids, frame, identified, pieces, records, stream
+from choirmaster.errors import unknown
 
 ROWS = 10_000  # rows of one request
+_VERBS = {
+    "set_role": "/api/members/{ensemble}/{member}", "clear_role": "/api/members/{ensemble}/{member}/clear",
+    "set_weights": "/api/weights/{ensemble}", "clear_weights": "/api/weights/{ensemble}/clear",
+    **{name: f"/api/{name}/{{ensemble}}" for name in ("freeze", "unfreeze", "undo")},
+}  # fmt: skip
 _COUNTS = ("accepted", "duplicate", "conflicting", "refused")
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request; sending it twice is the same as sending it once."""
+    """One request; sending it twice is the same as sending it once, unless it says ``once``."""
 
     method: str
     path: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    once: bool = False
 
 
 def get(path: str, **parameters: Any) -> Ask:
@@ -65,6 +72,18 @@ def events(kind: str, ensemble: str, rows: Any, *, size: int = ROWS) -> Iterator
             "params": {"ensemble": ensemble}, "content": b"\n".join(_json(row) for row in listed[one]),
             "headers": {"Content-Type": "application/x-ndjson"},
         })  # fmt: skip
+
+
+def decision(
+    verb: str, ensemble: str, *, reason: str, member: str = "", lasting: str = "", force: bool = False, **given: Any
+) -> Ask:
+    """Return the request that changes how an ensemble runs; sent once, since a second might be a second change."""
+    if verb not in _VERBS:
+        raise unknown("verb", verb, _VERBS)
+    path = _VERBS[verb].format(ensemble=part(ensemble), member=part(member))
+    body = {"reason": reason, "force": force, "for": lasting, **given}
+    sent = {name: value for name, value in body.items() if value not in (None, "", False)}
+    return Ask("POST", path, {"content": _json(sent), "headers": {"Content-Type": "application/json"}}, once=True)
 
 
 def together(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -92,6 +92,14 @@ class AsyncClient:
         """Return alerts."""
         return list(await self._send(get("/api/alerts", ensemble=ensemble)))
 
+    async def decide(self, verb: str, ensemble: str, *, reason: str, **given: Any) -> dict[str, Any]:
+        """Change how an ensemble runs; as :meth:`Client.decide`."""
+        return dict(await self._send(asks.decision(verb, ensemble, reason=reason, **given)))
+
+    async def overrides(self, ensemble: str | None = None) -> list[dict[str, Any]]:
+        """Return how each ensemble stands: roles and weights as they hold now, who set them, what the file says."""
+        return list(await self._send(get("/api/overrides", ensemble=ensemble)))
+
     async def metadata(self, ensemble: str) -> dict[str, Any]:
         """Return what an ensemble takes and gives, as the Open Inference Protocol says it."""
         return dict(await self._send(get(f"/v2/models/{part(ensemble)}")))
@@ -118,7 +126,7 @@ class AsyncClient:
                 if not again(response.status_code):
                     raise problem
                 last, told = str(problem), retry_after(response.headers.get("retry-after", ""))
-            pause = self._tries.pause(tried, told)
+            pause = None if ask.once else self._tries.pause(tried, told)
             if pause is None:
                 raise given_up(f"{ask.method} {self.url}{ask.path}", last, tried)
             await self._sleep(pause)

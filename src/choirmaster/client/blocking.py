@@ -127,6 +127,31 @@ class Client:
         """Return alerts."""
         return list(self._send(get("/api/alerts", ensemble=ensemble)))
 
+    def decide(self, verb: str, ensemble: str, *, reason: str, **given: Any) -> dict[str, Any]:
+        """Change how an ensemble runs; asks once, since a second try might be a second change.
+
+        Parameters
+        ----------
+        verb : str
+            ``set_role`` (with ``member``, ``role`` and, for a canary, ``share``), ``clear_role`` (``member``),
+            ``set_weights`` (``weights``), ``clear_weights``, ``freeze``, ``unfreeze`` or ``undo``.
+        reason : str
+            For the audit table.
+        given
+            What the verb takes, ``lasting`` (how long it holds, such as ``2h``) and ``force`` (accept fewer voters
+            than the quorum).
+
+        Returns
+        -------
+        dict
+            ``ensemble``, ``number``, ``action``, ``before``, ``after``, ``until``, ``who``, ``reason``.
+        """
+        return dict(self._send(asks.decision(verb, ensemble, reason=reason, **given)))
+
+    def overrides(self, ensemble: str | None = None) -> list[dict[str, Any]]:
+        """Return how each ensemble stands: roles and weights as they hold now, who set them, what the file says."""
+        return list(self._send(get("/api/overrides", ensemble=ensemble)))
+
     def metadata(self, ensemble: str) -> dict[str, Any]:
         """Return what an ensemble takes and gives, as the Open Inference Protocol says it."""
         return dict(self._send(get(f"/v2/models/{part(ensemble)}")))
@@ -153,7 +178,7 @@ class Client:
                 if not again(response.status_code):
                     raise problem
                 last, told = str(problem), retry_after(response.headers.get("retry-after", ""))
-            pause = self._tries.pause(tried, told)
+            pause = None if ask.once else self._tries.pause(tried, told)
             if pause is None:
                 raise given_up(f"{ask.method} {self.url}{ask.path}", last, tried)
             self._sleep(pause)

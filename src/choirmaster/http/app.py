@@ -94,7 +94,7 @@ async def _answered(
         who, roles = access.admit(request, route)
         call = Call(request, services, settings, pools, route, who, roles)
         response = await _bounded(call) if route.kind == "event" else await route.handler(call)
-        if route.kind == "write":
+        if route.kind == "write" and not call.audited:
             await call.off_loop(lambda: _audit(call, response.status_code))
         return response
     except ClientDisconnect:

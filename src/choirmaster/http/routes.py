@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from choirmaster.http import events, models, questions, scoring
+from choirmaster.http import events, models, operating, questions, scoring
 from choirmaster.http.openapi import describe
 from choirmaster.http.replies import as_json
 from choirmaster.http.settings import ROLES
@@ -24,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *scoring.ROUTES,
     *events.ROUTES,
     *questions.ROUTES,
+    *operating.ROUTES,
     Route("GET", "/openapi.json", ANY_ROLE, openapi, "This description"),
 )
 

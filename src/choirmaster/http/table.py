@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from choirmaster.http.settings import ROLES, AccessSettings
 from choirmaster.http.statistics import Statistics
+from choirmaster.operate.operator import Operator
 from choirmaster.ports import AuditEntry, Clock
 from choirmaster.serve.admission import Admission
 from choirmaster.serve.runner import EnsembleRunner
@@ -68,6 +69,8 @@ class Services:
         Methods ``ensembles metrics alerts models references audit weights prediction`` returning plain data.
     audit : callable
         Appends one entry to the audit table.
+    operator : Operator
+        Takes decisions about running ensembles.
     pages : sequence of Route
         Further routes, such as the dashboard's; each declares its roles.
     statistics : Statistics
@@ -82,6 +85,7 @@ class Services:
     ingest: Ingest | None = None
     queries: Any = None
     audit: Callable[[AuditEntry], None] | None = None
+    operator: Operator | None = None
     pages: Sequence[Route] = ()
     version: str = "0"
     on_start: Sequence[Callable[[], None]] = ()
@@ -117,6 +121,7 @@ class Call:
     who: str
     roles: tuple[str, ...]
     change: dict[str, str] = field(default_factory=dict)  # subject, cause, before, after: for the audit
+    audited: bool = False  # the handler writes the audit itself, in one transaction with what it changes
 
     def path(self, name: str) -> str:
         """Return a part of the path."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from choirmaster.catalogue.ranking import headline
 from choirmaster.errors import NotFound
+from choirmaster.overlay import Overlay
 from choirmaster.ports import Measures, StatePack, Store, ValueQuery
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.states.histogram import reference_histogram
@@ -29,12 +30,13 @@ from choirmaster.watch.segments import SliceQueries
 from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.shown import Waiting, prediction
 from choirmaster.watch.spans import Spans
+from choirmaster.watch.standing import StandingQueries
 from choirmaster.watch.unstored import stored, unstored
 
 LATEST_DAYS, LONGEST_DAYS = 14, 70  # how far back the newest values lie; a month's was begun two months ago
 
 
-class Queries(SliceQueries, MonthQueries):
+class Queries(SliceQueries, MonthQueries, StandingQueries):
     """Answers from one store.
 
     Parameters
@@ -44,13 +46,15 @@ class Queries(SliceQueries, MonthQueries):
         The ensembles that are configured.
     engine : Measures, optional
         Measures rows again for values as known at another time.
+    overlays : callable, optional
+        Returns what operators decided about an ensemble; nothing by default.
     """
 
     def __init__(
         self, store: Store, settings: Iterable[MonitorSettings], engine: Measures | None = None, *,
-        waiting: Waiting | None = None,
+        waiting: Waiting | None = None, overlays: Callable[[str], Overlay] = Overlay,
     ) -> None:  # fmt: skip
-        self.store, self.engine, self.waiting = store, engine, waiting
+        self.store, self.engine, self.waiting, self.overlays = store, engine, waiting, overlays
         self.settings = {one.name: one for one in settings}
         self._histories: dict[str, History] = {}
         self._months, self._summed = Remembered(), Remembered(at_most=4)
@@ -65,13 +69,12 @@ class Queries(SliceQueries, MonthQueries):
     def ensemble(self, name: str) -> dict[str, Any]:
         """Return one ensemble with its members, features and reference; raises UnknownName."""
         settings = self._known(name)
-        layout, reference = settings.layout, self.reference(name)
-        facts = dict(settings.facts)
+        layout, facts, reference = settings.layout, settings.facts, self.reference(name)
         kinds = [("numeric", one) for one in layout.numeric] + [("categorical", one) for one in layout.categorical]
         stored = self.store.documents("reference", f"{name}/")
         made = stored.get(f"{name}/{reference.id}", {}) if reference else {}
         return {
-            **self._summary(settings), "fusion": facts.get("fusion", ""), "weights": facts.get("weights", {}),
+            **self._summary(settings), **self.stands(settings), "fusion": facts.get("fusion", ""),
             "cutoff": reference.cutoff(FUSED) if reference else None, "classes": list(layout.classes),
             "positive": layout.positive, "features": [{"name": one, "type": kind} for kind, one in kinds],
             "segments": [*layout.segments, *map(" x ".join, layout.crosses)],
@@ -79,8 +82,6 @@ class Queries(SliceQueries, MonthQueries):
             "choices": self._choices(settings, reference),
             "reference": {"id": reference.id, "source": reference.source, "rows": reference.rows,
                           "made_at": made.get("made_at", "")} if reference else None,
-            "members": facts.get("members", [{"name": one.name, "version": "", "role": "voter", "kind": ""}
-                                             for one in layout.members]),
         }  # fmt: skip
 
     def _summary(self, settings: MonitorSettings) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class Queries(SliceQueries, MonthQueries):
             "health": health_of(firing, bool(rows)), "window": self._length(settings), "last_window": last,
             "watermark": None if mark is None else isoformat(mark), "predictions": rows,
             "labelled_share": labelled / rows if rows else None, "alerts_firing": len(firing),
-            "collecting": self.collecting(name),
+            "collecting": self.collecting(name), "overrides": self.stands(settings)["overrides"],
             "latest": self._latest(settings, last),
         }  # fmt: skip
 
@@ -250,11 +251,6 @@ class Queries(SliceQueries, MonthQueries):
                              })  # fmt: skip
         return sorted(rows, key=lambda one: (one["since"], one["id"]), reverse=True)[:limit]
 
-    def models(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
-        """Return every member of every ensemble with its version."""
-        rows = [{"ensemble": name, **one} for name in self._asked(ensemble) for one in self.ensemble(name)["members"]]
-        return rows[:limit]
-
     def references(self, ensemble: str = "", *, limit: int = 10_000) -> list[dict[str, Any]]:
         """Return the references of each ensemble, newest first: from when on each holds, and who set it."""
         held = [(name, self.history(name)) for name in self._asked(ensemble)]
@@ -266,11 +262,6 @@ class Queries(SliceQueries, MonthQueries):
             return None
         share = self.store.documents("status", ensemble).get(ensemble, {}).get("collecting")
         return None if share is None else float(share)
-
-    def weights(self, *, ensemble: str = "", limit: int = 10_000) -> list[dict[str, Any]]:
-        """Return the fusion weights of each ensemble."""
-        names = self._asked(ensemble)[:limit]
-        return [{"ensemble": name, "weights": self.settings[name].facts.get("weights", {})} for name in names]
 
     def audit(self, limit: int = 200, *, subject: str = "") -> list[dict[str, Any]]:
         """Return the newest audit entries first."""

@@ -123,7 +123,14 @@ class FakeQueries:
             "labelled_share": 0.9713 if self.days else None,
             "latest": latest,
             "alerts_firing": 2 if self.days > 300 else 0,
+            "overrides": self.overrides() if self.days > 300 else [],
         }
+
+    def overrides(self) -> list[dict[str, Any]]:
+        """One member is out for two hours, by a name and for a reason that may be any text."""
+        said = {"number": 1, "who": self.members[0], "at": "2013-12-31T03:00:00Z", "until": "2013-12-31T05:00:00Z",
+                "reason": self.members[0], "automatic": False}  # fmt: skip
+        return [{"kind": "member", "what": self.members[0], "now": "off", "file": "voter", "text": "", **said}]
 
     def _last(self, metric: str, series: str) -> float | None:
         known = [one for one in self._numbers(metric, series) if one is not None]
@@ -141,6 +148,7 @@ class FakeQueries:
             "last_window": None,
             "watermark": None,
             "owner": "",
+            "overrides": [],
         }
         return [{**empty, "name": "calm", "health": "ok"}, empty, self.summary()]
 
@@ -164,7 +172,7 @@ class FakeQueries:
                 "made_at": "2013-03-01T05:00:00Z",
             },
             "members": [
-                {"name": one, "version": f"{hash_text(one):016x}"[:12], "role": "active", "kind": kind}
+                {"name": one, "version": f"{hash_text(one):016x}"[:12], "role": "voter", "kind": kind}
                 for one, kind in zip(self.members, ("sklearn", "onnx", "onnx", "sklearn"), strict=True)
             ],
         }

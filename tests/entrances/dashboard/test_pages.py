@@ -301,3 +301,15 @@ def test_routes_name_their_roles():
     assert {one.method for one in found} == {"GET"}
     assert all(one.roles == frozenset({"read", "operate"}) for one in found)
     assert len({one.name for one in found}) == len(found)
+
+
+def test_what_operators_decided_stands_on_both_pages_and_only_where_there_is_something(year: Browser):
+    for path in ("/", "/ensembles/delays"):
+        page = Elements(year.get(path).text)
+        assert "Set by operators" in page.text
+        assert "set by logit until 2013-12-31 05:00" in page.text, page.text
+        (shown,) = [one for one in year.get(with_format(path, "json")).json()["tables"] if one["name"] == "decided"]
+        assert [(row["what"], row["now"], row["file"]) for row in shown["rows"]] == [("logit", "off", "voter")]
+    calm = client(FakeQueries(days=30))
+    assert "Set by operators" not in calm.get("/").text
+    assert "Set by operators" not in calm.get("/ensembles/delays").text

@@ -34,7 +34,11 @@ SCORERS = {
                              "/v2/models/{model}/stats", "/v2/models/{model}/versions/{version}/stats",
                              "/v2/models/stats")
 } | {("POST", "/v2/repository/index")}  # fmt: skip
-OPERATE_ONLY = {("POST", f"/v2/repository/models/{{model}}/{verb}") for verb in ("load", "unload")}
+OPERATE_ONLY = {("POST", f"/v2/repository/models/{{model}}/{verb}") for verb in ("load", "unload")} | {
+    ("POST", one) for one in ("/api/members/{ensemble}/{member}", "/api/members/{ensemble}/{member}/clear",
+                              "/api/weights/{ensemble}", "/api/weights/{ensemble}/clear", "/api/freeze/{ensemble}",
+                              "/api/unfreeze/{ensemble}", "/api/undo/{ensemble}")
+}  # fmt: skip
 SCORE_ONLY = {
     ("POST", one) for one in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer",
                               "/api/predict/{ensemble}")
@@ -44,7 +48,8 @@ INGEST_ONLY = {
 }
 READERS = {
     ("GET", one) for one in ("/api/ensembles", "/api/metrics", "/api/alerts", "/api/models", "/api/references",
-                             "/api/audit", "/api/weights", "/api/predictions/{ensemble}/{id:path}", "/metrics")
+                             "/api/audit", "/api/weights", "/api/overrides", "/api/predictions/{ensemble}/{id:path}",
+                             "/metrics")
 }  # fmt: skip
 RECEIPT = {("GET", "/api/ingest/{receipt}")}
 

@@ -9,7 +9,7 @@ from choirmaster.dashboard.asked import Asked
 from choirmaster.dashboard.charts import SHOWN_WINDOWS, chart_table, has_points, line_chart
 from choirmaster.dashboard.pages.chosen import chosen
 from choirmaster.dashboard.pages.frame import alert_row, frame
-from choirmaster.dashboard.pages.overview import best_member
+from choirmaster.dashboard.pages.overview import best_member, decided, set_by
 from choirmaster.dashboard.ports import Queries
 from choirmaster.dashboard.tables import column, link, table, value_cell
 from choirmaster.dashboard.words import about_metric, better, better_words, metric_title
@@ -43,8 +43,8 @@ def ensemble(queries: Queries, asked: Asked, name: str) -> dict[str, Any]:
     running = [over_time(metric) for metric in OPERATION_METRICS if metric not in headline]
     charts += [chart for chart in running if has_points(chart)]
     months = queries.months(name)
-    tables = [*month_tables(about, months), maturity(months), members(about), recent(queries.alerts(ensemble=name))]
-    tables += chosen(about)
+    tables = [*month_tables(about, months), maturity(months), members(about), decided([about])]
+    tables += [recent(queries.alerts(ensemble=name)), *chosen(about)]
     tables += [chart_table(chart, newest=SHOWN_WINDOWS if asked.form == "html" else None) for chart in charts]
     return frame(
         asked,
@@ -124,6 +124,8 @@ def members(about: Mapping[str, Any]) -> dict[str, Any]:
             "role": one.get("role"),
             "version": one.get("version"),
             "weight": weight_of(one["name"]),
+            "share": one.get("share"),
+            "set": set_by(one["set"]) if one.get("set") else None,
         }
         for one in map(_as_member, about.get("members") or ())
     ]
@@ -131,6 +133,8 @@ def members(about: Mapping[str, Any]) -> dict[str, Any]:
         column("name", "member"),
         column("weight", "member weight", "number"),
         column("role", "role"),
+        column("share", "share of ids", "share"),
+        column("set", "role set by", "words"),
         column("kind", "kind"),
         column("version", "version"),
     )

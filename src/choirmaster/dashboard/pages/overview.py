@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from choirmaster.dashboard.asked import Asked, page_path
 from choirmaster.dashboard.pages.frame import frame
 from choirmaster.dashboard.ports import Queries
 from choirmaster.dashboard.tables import column, link, table, value_cell
-from choirmaster.dashboard.words import HEALTH_ORDER, better
+from choirmaster.dashboard.words import HEALTH_ORDER, better, moment
 from choirmaster.values import FUSED
 from choirmaster.watch.answers import collecting_text
 
@@ -27,6 +27,13 @@ COLUMNS = (
     column("watermark", "data up to", "time"),
     column("owner", "owner", "text"),
 )
+DECIDED = (
+    column("ensemble", "ensemble", "link"),
+    column("what", "what"),
+    column("now", "now"),
+    column("file", "configuration"),
+    column("set", "set by", "words"),
+)
 
 
 def overview(queries: Queries, asked: Asked) -> dict[str, Any]:
@@ -40,7 +47,28 @@ def overview(queries: Queries, asked: Asked) -> dict[str, Any]:
         "predictions": sum(int(summary.get("predictions") or 0) for summary in summaries),
     }
     one = table("ensembles", "Ensembles", COLUMNS, rows, empty="no ensemble yet; the configuration names them")
-    return frame(asked, "overview", "Overview", tables=[one], counts=counts)
+    return frame(asked, "overview", "Overview", tables=[one, decided(summaries)], counts=counts)
+
+
+def decided(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what operators decided, which wins over the configuration until it is cleared."""
+    rows = [
+        {
+            **{key: one.get(key) for key in ("what", "now", "file")},
+            "ensemble": link(summary["name"], page_path("ensembles", summary["name"])),
+            "set": set_by(one),
+        }
+        for summary in summaries
+        for one in summary.get("overrides") or ()
+    ]
+    note = "these win over the configuration until they are cleared or their time runs out"
+    return table("decided", "Set by operators", DECIDED, rows, empty="all is as the configuration says", note=note)
+
+
+def set_by(override: Mapping[str, Any]) -> str:
+    """Return who set something, until when and why, as a sentence."""
+    until = f" until {moment(override['until'])}" if override.get("until") else ""
+    return f"set by {override['who']}{until}: {override['reason']}"
 
 
 def best_member(metric: str, values: Mapping[str, Any]) -> str:
