@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.rules import Rule, Severity, bounded
 from choirmaster.app.files import beside
-from choirmaster.app.policy import breaker_settings, hedge_settings, member_settings
+from choirmaster.app.policy import breaker_settings, early_settings, hedge_settings, member_settings
 from choirmaster.config import Config, Ensemble
 from choirmaster.config import Rule as RuleConfig
 from choirmaster.costs import flat_costs, read_costs
@@ -63,6 +63,7 @@ def serve_settings(name: str, config: Ensemble, layout: Layout, cutoff: float | 
         config.fusion.document(), weights, config.answer.deadline / SECOND, config.answer.quorum, _fallback(config),
         cutoff, config.answer.record, config.answer.max_rows, breaker_settings(config.answer.breaker),
         hedge_settings(config.answer.hedge),
+        early_settings(config.answer.early),
     )  # fmt: skip
 
 

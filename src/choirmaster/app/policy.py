@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from choirmaster.config import Member
-from choirmaster.config.model import Breaker, Hedge
+from choirmaster.config.model import Breaker, Early, Hedge
 from choirmaster.overlay import Role
 from choirmaster.serve.breaker import BreakerSettings
 from choirmaster.serve.hedging import HedgeSettings
-from choirmaster.serve.settings import MemberSettings
+from choirmaster.serve.settings import EarlySettings, MemberSettings
 from choirmaster.times import SECOND
 
 
@@ -32,3 +32,11 @@ def hedge_settings(one: Hedge | None) -> HedgeSettings | None:
     if one.after is not None:
         return HedgeSettings(one.after / SECOND, None, one.budget)
     return HedgeSettings(None, one.quantile, one.budget)
+
+
+def early_settings(one: Early | None) -> EarlySettings | None:
+    """Return when an answer need not wait for those missing."""
+    if one is None:
+        return None
+    limits = None if one.least is None or one.greatest is None else (one.least, one.greatest)
+    return EarlySettings(one.tolerance, limits)

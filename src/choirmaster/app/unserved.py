@@ -21,8 +21,6 @@ def unserved(config: Config) -> list[ConfigError]:
 def _ensemble(one: Ensemble, path: str) -> Iterator[ConfigError]:
     if one.task in ("multilabel", "quantile"):
         yield _not_yet(f"the task {one.task}", f"{path}.task", "measure frames and files: choirmaster monitor rows.csv")
-    if one.answer.early is not None:
-        yield _not_yet("an early answer", f"{path}.answer.early", "leave it out: every answer waits for all voters")
     if one.labels.absent_means is not None:
         yield _not_yet("a meaning of absent labels", f"{path}.labels.absent_means", "they are counted as absent")
     first = one.monitor.reference.first if one.monitor.reference else None

@@ -135,6 +135,9 @@ def _answer(one: Ensemble, path: str, place: Place) -> Iterator[ChoirmasterError
     if not 1 <= answer.max_rows <= 10_000_000:
         yield ConfigError("max_rows out of range", where=place(f"{path}.answer.max_rows"), expected="1 to 10000000")
     yield from _policy(answer, f"{path}.answer", place)
+    if answer.early is not None and one.task == "regression" and None in (answer.early.tolerance, answer.early.least):
+        yield ConfigError("an early answer of numbers needs a tolerance, a least and a greatest",
+                          where=place(f"{path}.answer.early"))  # fmt: skip
     if not 0 <= one.labels.expected_share <= 1:
         where = place(f"{path}.labels.expected_share")
         yield ConfigError("share out of range", where=where, expected="0 to 1", got=str(one.labels.expected_share))

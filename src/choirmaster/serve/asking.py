@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ class Part:
     deadline: float = 0.0
     fair: bool = True
     index: int = -1
+    asked: float = 0.0
     second_at: float | None = None
     call: MemberCall | None = None
 
@@ -47,13 +48,14 @@ class Round:
     seats : dict
     table : pyarrow.Table
     clock : Clock
+    eager : bool
+        Whether ``wait`` asks after each reply whether the answer is settled.
     """
 
-    def __init__(self, seats: Mapping[str, Seat], table: pa.Table, clock: Clock) -> None:
+    def __init__(self, seats: Mapping[str, Seat], table: pa.Table, clock: Clock, *, eager: bool = False) -> None:
         self._seats, self._table, self._clock = seats, table, clock
         self._rows = table.num_rows
-        self._start = clock.monotonic()
-        self._asked: list[Part] = []
+        self.gather = Gather(eager=eager)
         self.parts: list[Part] = []
         self.second_calls = 0
 
@@ -83,29 +85,61 @@ class Round:
         """Ask one member alone, whatever its breaker says."""
         self.parts.append(Part(self._seats[name], Role.VOTER))
 
-    def ask(self, end: float, deadline: float, *, eager: bool = False) -> None:
-        """Make the calls, to be answered by ``end``; ``deadline`` is how long a request has that is not in a hurry."""
-        for part in self.parts:
-            if part.call is not None:
-                continue
-            own = part.seat.timeout
-            usual = deadline if own is None else min(deadline, own)
-            part.deadline = min(end, self._start + usual)
-            part.fair = part.deadline - self._start >= FAIR * usual
-            part.index = len(self._asked)
-            self._asked.append(part)
-        awaited = [part.role is not Role.SHADOW for part in self._asked]
-        self.gather = Gather([part.deadline for part in self._asked], awaited, eager=eager)
-        for part in self._asked:
-            if part.seat.hedger is not None and part.role is not Role.SHADOW:
-                delay = part.seat.hedger.first()
-                part.second_at = None if delay is None else self._start + delay
-            self._submit(part)
+    def ask(
+        self, end: float, deadline: float, *, names: Collection[str] | None = None, rows: Mask | None = None
+    ) -> None:
+        """Make the calls that are left, to be answered by ``end``.
+
+        Parameters
+        ----------
+        end : float
+            When the request must be answered.
+        deadline : float
+            How long a request has that is in no hurry.
+        names : collection of str, optional
+            The members whose turn it is; shadows are asked in the first turn in any case.
+        rows : (n_samples,) bool, optional
+            The rows that are still open.
+        """
+        now = self._clock.monotonic()
+        turn = [part for part in self.parts if part.call is None and part.index < 0
+                and (names is None or part.seat.name in names or part.role is Role.SHADOW)]  # fmt: skip
+        for part in turn:
+            if rows is not None:
+                part.chosen = rows if part.chosen is None else rows & part.chosen
+                if not part.chosen.any():
+                    self._spare(part)
+                    continue
+            self._expect(part, now, end, deadline)
+        for part in turn:
+            if part.index >= 0:
+                self._submit(part)
+
+    def _expect(self, part: Part, now: float, end: float, deadline: float) -> None:
+        own = part.seat.timeout
+        usual = deadline if own is None else min(deadline, own)
+        part.asked, part.deadline = now, min(end, now + usual)
+        part.fair = part.deadline - now >= FAIR * usual
+        part.index = self.gather.expect(part.deadline, awaited=part.role is not Role.SHADOW)
+        if part.seat.hedger is not None and part.role is not Role.SHADOW:
+            delay = part.seat.hedger.first()
+            part.second_at = None if delay is None else now + delay
 
     def _submit(self, part: Part) -> None:
         whole = part.chosen is None or bool(part.chosen.all())
         table = self._table if whole else self._table.filter(pa.array(part.chosen))
-        part.seat.lane.submit(Call(table, self.gather, part.index, self._start, part.deadline))
+        part.seat.lane.submit(Call(table, self.gather, part.index, part.asked, part.deadline))
+
+    def spare(self) -> None:
+        """Ask nobody more: those whose turn did not come are not missing."""
+        for part in self.parts:
+            if part.call is None and part.index < 0:
+                self._spare(part)
+
+    def _spare(self, part: Part) -> None:
+        part.seat.settle(part.passed, Status.ABSENT)
+        nowhere = np.zeros(self._rows, dtype=np.bool_)
+        part.call = part.seat.silent(Status.ABSENT, self._rows, part.role, chosen=nowhere, why=NOT_ASKED)
 
     def wait(self, settled: Callable[[], bool] | None = None) -> bool:
         """Wait for everybody with a say; returns whether the answer was settled before."""
@@ -116,11 +150,11 @@ class Round:
         return False
 
     def _next_second(self) -> float:
-        return min((part.second_at for part in self._asked if part.second_at is not None), default=float("inf"))
+        return min((part.second_at for part in self.parts if part.second_at is not None), default=float("inf"))
 
     def _second_calls(self) -> None:
         now = self._clock.monotonic()
-        for part in self._asked:
+        for part in self.parts:
             if part.second_at is None or part.second_at > now:
                 continue
             part.second_at = None
@@ -144,9 +178,9 @@ class Round:
         return any(part.call is None for part in self.parts)
 
     def _known(self, part: Part, *, last: bool = False) -> MemberCall:
-        now = self._clock.monotonic()
-        reply = self.gather.reply(part.index)
-        if reply is None and (last or now >= part.deadline):
+        now, asked = self._clock.monotonic(), part.index >= 0
+        reply = self.gather.reply(part.index) if asked else None
+        if asked and reply is None and (last or now >= part.deadline):
             reply = self.gather.cut(part.index) or self._unanswered(part, now)
         if reply is None:
             return part.seat.silent(Status.ABSENT, self._rows, part.role, chosen=part.chosen, why=NOT_AWAITED)
@@ -159,15 +193,15 @@ class Round:
     def _unanswered(self, part: Part, now: float) -> Reply:
         if now < part.deadline:
             return Reply(Status.ABSENT, why=NOT_AWAITED)
-        return Reply(Status.LATE, latency_us=max(0, round((now - self._start) * 1e6)))
+        return Reply(Status.LATE, latency_us=max(0, round((now - part.asked) * 1e6)))
 
 
 def warm(seats: Iterable[Seat], table: pa.Table, clock: Clock, seconds: float) -> int:
     """Ask members once before anybody waits for them; returns how many came back in time, whatever they said."""
     asked, start = list(seats), clock.monotonic()
-    gather = Gather([start + seconds] * len(asked))
-    for index, seat in enumerate(asked):
-        seat.lane.submit(Call(table, gather, index, start, start + seconds))
+    gather = Gather()
+    for seat in asked:
+        seat.lane.submit(Call(table, gather, gather.expect(start + seconds), start, start + seconds))
     gather.wait(clock)
     return sum(gather.cut(index) is not None for index in range(len(asked)))
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from choirmaster import fusion
-from choirmaster.serve.answer import Answer, MemberCall
+from choirmaster.serve.answer import NOT_AWAITED, Answer, MemberCall
 from choirmaster.serve.outputs import Floats, Mask
 from choirmaster.serve.roles import Seating
 from choirmaster.serve.settings import EnsembleSettings
@@ -31,18 +31,42 @@ class Combiner:
 
     def __init__(self, settings: EnsembleSettings, version: str, fuse: Fuse | None = None) -> None:
         self._settings, self._layout, self._version = settings, settings.layout, version
-        self._fuse: Fuse = fuse or prepared(settings).fuse
+        self._fusion = prepared(settings)
+        self._fuse: Fuse = fuse or self._fusion.fuse
+        names = [one.name for one in self._layout.members]
+        staged = len(self._fusion.stages) > 1
+        turns = [frozenset(names[place] for place in stage) for stage in self._fusion.stages] if staged else [None]
+        self.stages: tuple[frozenset[str] | None, ...] = tuple(turns)
+        """Whom to ask in which turn; None is everybody."""
 
     def answer(self, calls: tuple[MemberCall, ...], ids: tuple[str, ...], standing: Seating, *, early: bool) -> Answer:
         """Return the answer that these calls give."""
-        present = np.stack([call.usable & call.due for call in calls], axis=1)
-        outputs = np.stack([call.output for call in calls], axis=1)
+        outputs, present = _heard(calls)
         fused = self._fuse(outputs, present, standing.member_weight)
         enough = fused.answered & (present.sum(axis=1) >= self._settings.quorum)
         output, answered, stood_in = self._fall_back(calls, np.array(fused.output), enough)
         choice = self._choice(output, answered, None if stood_in.any() else fused.choice)
         return Answer(self._settings.name, self._version, standing.weight_version, ids, self._layout.classes, output,
                       answered, choice, calls, stood_in, early=early)  # fmt: skip
+
+    def settled(self, calls: Sequence[MemberCall], standing: Seating) -> bool:
+        """Tell whether those who are not in yet can no longer change the answer of any row."""
+        early = self._settings.early
+        outputs, present = _heard(calls)
+        if early is None or (present.sum(axis=1) < self._settings.quorum).any():
+            return False
+        missing = np.stack([call.due & (call.why == NOT_AWAITED) for call in calls], axis=1)
+        rows = fusion.settled(
+            self._fusion, outputs, present, missing, standing.member_weight, cutoff=self._settings.cutoff,
+            tolerance=early.tolerance, limits=early.limits,
+        )  # fmt: skip
+        return bool(rows.all())
+
+    def decided(self, calls: Sequence[MemberCall], standing: Seating, stage: int) -> Mask:
+        """Return the rows for which the members of later stages need not be asked."""
+        outputs, present = _heard(calls)
+        enough: Mask = present.sum(axis=1) >= self._settings.quorum
+        return enough & fusion.decided(self._fusion, outputs, present, standing.member_weight, stage=stage)
 
     def _fall_back(self, calls: Sequence[MemberCall], output: Floats, enough: Mask) -> tuple[Floats, Mask, Mask]:
         """Fill the rows below quorum as declared; never with anything else."""
@@ -72,6 +96,12 @@ class Combiner:
         else:
             chosen = np.nan_to_num(output).argmax(axis=1)
         return np.where(answered, chosen, -1)
+
+
+def _heard(calls: Sequence[MemberCall]) -> tuple[Floats, Mask]:
+    """Return the outputs, and who has a say in which row and said something usable."""
+    present = np.stack([call.usable & call.due for call in calls], axis=1)
+    return np.stack([call.output for call in calls], axis=1), present
 
 
 def prepared(settings: EnsembleSettings) -> fusion.Fusion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,25 +30,30 @@ class Gather:
 
     Parameters
     ----------
-    deadlines : sequence of float
-        One for each call.
-    awaited : sequence of bool, optional
-        The calls that an answer waits for; all by default.
     eager : bool
         Whether ``wait`` returns at each reply, and not only when all that is awaited is in.
     """
 
-    def __init__(
-        self, deadlines: Sequence[float], awaited: Sequence[bool] | None = None, *, eager: bool = False
-    ) -> None:
+    def __init__(self, *, eager: bool = False) -> None:
         self._changed = threading.Condition(threading.Lock())
-        self._replies: list[Reply | None] = [None] * len(deadlines)
-        self._deadlines = list(deadlines)
-        self._awaited = {i for i in range(len(deadlines)) if awaited is None or awaited[i]}
-        self._open = set(range(len(deadlines)))
+        self._replies: list[Reply | None] = []
+        self._deadlines: list[float] = []
+        self._awaited: set[int] = set()
+        self._open: set[int] = set()
         self._twice: dict[int, Reply | None] = {}
         self._eager, self._news = eager, False
         self._then: Callable[[], None] | None = None
+
+    def expect(self, deadline: float, *, awaited: bool = True) -> int:
+        """Return the place of one more call; an answer waits for it if it is ``awaited``."""
+        with self._changed:
+            index = len(self._replies)
+            self._replies.append(None)
+            self._deadlines.append(deadline)
+            self._open.add(index)
+            if awaited:
+                self._awaited.add(index)
+            return index
 
     def put(self, index: int, reply: Reply) -> bool:
         """Take a reply; False when nobody waits for it any more."""

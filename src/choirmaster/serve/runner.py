@@ -260,11 +260,10 @@ class EnsembleRunner:
         if not request.rows:
             nobody = idle(self._seats.values(), standing.roles)
             return self._combiner.answer(nobody, ids, standing, early=False)
-        one = Round(self._seats, request.features, self._clock)
+        one = Round(self._seats, request.features, self._clock, eager=self.settings.early is not None)
         end = self._end(request)
         one.choose(self.name, standing, ids, self.settings.quorum, shadows=record)
-        one.ask(end, self.settings.deadline_seconds)
-        early = one.wait()
+        early = self._ask(one, end, standing)
         answer = self._combiner.answer(one.calls(), ids, standing, early=early)
         if record:
             answer = self._kept(request, answer, one)
@@ -273,6 +272,23 @@ class EnsembleRunner:
             self._keeper.hold(one, lambda: _ended(one))
         self._refuse_if_nothing(answer, record=record)
         return answer
+
+    def _ask(self, one: Round, end: float, standing: Seating) -> bool:
+        """Ask in turn, stage by stage; returns whether the answer was settled before all were in."""
+        settled = None
+        if self.settings.early is not None:
+            settled = lambda: self._combiner.settled(one.calls(), standing)  # noqa: E731 - one line says it all
+        rows, stages, early = None, self._combiner.stages, False
+        for stage, names in enumerate(stages):
+            one.ask(end, self.settings.deadline_seconds, names=names, rows=rows)
+            early = one.wait(settled)
+            if early or stage == len(stages) - 1:
+                break
+            rows = ~self._combiner.decided(one.calls(), standing, stage)
+            if not rows.any():
+                break
+        one.spare()
+        return early
 
     def _refuse_if_nothing(self, answer: Answer, *, record: bool) -> None:
         if answer.answered.any():

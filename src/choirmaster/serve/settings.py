@@ -47,6 +47,33 @@ class MemberSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlySettings:
+    """When an answer need not wait for those missing.
+
+    Attributes
+    ----------
+    tolerance : float or None
+        How far the fused output may still move; None where only the class counts.
+    limits : (float, float) or None
+        The least and the greatest number that a member of a regression may answer.
+    """
+
+    tolerance: float | None = None
+    limits: tuple[float, float] | None = None
+
+    def check(self, where: str, *, classifies: bool) -> None:
+        """Raise ConfigError for the first setting that cannot work."""
+        if self.tolerance is not None and not self.tolerance >= 0:
+            raise ConfigError("tolerance out of range", where=f"{where}.tolerance", expected="at least 0",
+                              got=str(self.tolerance))  # fmt: skip
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
+            raise ConfigError("limits out of order", where=f"{where}.least", expected="below greatest",
+                              got=str(self.limits))  # fmt: skip
+        if not classifies and (self.tolerance is None or self.limits is None):
+            raise ConfigError("an early answer of numbers needs a tolerance, a least and a greatest", where=where)
+
+
+@dataclass(frozen=True, slots=True)
 class Fallback:
     """What to answer below quorum: an error, one named member's answer, or a constant.
 
@@ -103,6 +130,8 @@ class EnsembleSettings:
         When a failing member is left alone; None asks it always.
     hedge : HedgeSettings or None
         When a slow member that may be asked twice is; None never.
+    early : EarlySettings or None
+        When an answer need not wait for those missing; None waits for all voters.
     """
 
     name: str
@@ -118,6 +147,7 @@ class EnsembleSettings:
     max_rows: int = 100_000
     breaker: BreakerSettings | None = field(default_factory=BreakerSettings)
     hedge: HedgeSettings | None = None
+    early: EarlySettings | None = None
 
     def member(self, name: str) -> MemberSettings:
         """Return how a member is called."""
@@ -160,6 +190,8 @@ class EnsembleSettings:
             self.breaker.check(f"{where}.answer.breaker")
         if self.hedge is not None:
             self.hedge.check(f"{where}.answer.hedge")
+        if self.early is not None:
+            self.early.check(f"{where}.answer.early", classifies=bool(self.layout.classes))
 
 
 def _check_fallback(settings: EnsembleSettings, names: list[str], where: str) -> None:

@@ -118,7 +118,8 @@ def test_a_member_that_is_down_is_asked_at_most_a_tenth_more():
 
 def test_a_failure_waits_for_the_other_call():
     clock = Clock()
-    one = Gather([clock.monotonic() + 5])
+    one = Gather()
+    one.expect(clock.monotonic() + 5)
     assert one.twice(0) and not one.twice(0)
     assert one.put(0, Reply(Status.FAILED)) and one.reply(0) is None
     assert one.put(0, Reply(Status.OK, raw=1)) and one.reply(0).raw == 1
@@ -126,7 +127,8 @@ def test_a_failure_waits_for_the_other_call():
 
 
 def test_two_failures_are_a_failure_and_a_second_call_that_is_not_made_changes_nothing():
-    one = Gather([9e9, 9e9])
+    one = Gather()
+    assert [one.expect(9e9), one.expect(9e9)] == [0, 1]
     assert one.twice(0) and one.twice(1)
     one.put(0, Reply(Status.FAILED))
     one.put(0, Reply(Status.FAILED, detail="again"))
