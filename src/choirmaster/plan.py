@@ -15,6 +15,7 @@ from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 
 LABELLED = ("confusion/1", "scores/1", "losses/1", "quantiles/1", "label_sets/1", "errors/1", "agreement/1")
+ROW_SCORES = StateKey("", "rowscore/1")  # of all features together
 TOGETHER = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
 
 
@@ -43,10 +44,11 @@ class Plan:
     crosses: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def keys(self, *, segmented: bool) -> tuple[StateKey, ...]:
-        """Return what is kept for all rows, or only what is kept for each segment (series, without calls)."""
+        """Return what is kept for all rows, or only what is kept for each segment (series and row scores, no calls)."""
         if not segmented:
             return tuple(self.parts)
-        return tuple(key for key in self.parts if key.series and key.kind not in ("calls/1", "intake/1"))
+        every = (key for key in self.parts if key.kind not in ("calls/1", "intake/1"))
+        return tuple(key for key in every if key.series or key == ROW_SCORES)
 
     def segment_values(self, name: str) -> tuple[str, ...]:
         """Return the values of a segment column that are kept apart."""

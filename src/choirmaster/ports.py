@@ -358,8 +358,9 @@ class Measures(Protocol):
         *,
         cutoff: float | str | Mapping[str, float | str] | None,
         source: str,
+        row_scores: bool = False,
     ) -> Reference:
-        """Fix bins, units and cutoffs from canonical rows."""
+        """Fix bins, units and cutoffs from canonical rows; with ``row_scores`` also a model of all features."""
         ...
 
     def extended(

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     NO_CALLS = "no_calls"
     BEYOND_BINS = "beyond_bins"
     MIXED_REFERENCES = "mixed_references"
+    NEEDS_ROWS = "needs_rows"
     FAILED = "failed"
 
 
@@ -46,6 +47,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.NO_CALLS: "the member was not called",
     Reason.BEYOND_BINS: "lies beyond the outermost bin",
     Reason.MIXED_REFERENCES: "the windows were measured with different references, so they do not add up",
+    Reason.NEEDS_ROWS: "needs the rows themselves: measure frames in memory",
     Reason.FAILED: "could not be computed; the log has the cause",
 }
 

@@ -21,6 +21,7 @@ from choirmaster.states import (
     Losses,
     Moments,
     Quantiles,
+    RowScores,
     Scores,
     Spread,
 )
@@ -37,6 +38,7 @@ from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.pack import pack, unpack
 from choirmaster.states.quantiles import QuantilePart
+from choirmaster.states.rowscore import RowScorePart
 from choirmaster.states.scores import ScorePart
 from choirmaster.states.spread import SpreadPart
 from choirmaster.states.varint import encode_few
@@ -281,6 +283,27 @@ def test_spread() -> None:
     state.update(np.array([[0.0, 4.0], [1.0, np.nan]]))
     # The variance 4 in units of 2^-38 is 2^40, one high word; its square 16 in units of 2^-36 is 2^40 as well.
     expected = state_bytes("spread/1", "08 04 02 02", part_id("spread/1", payload), "01 01  02 02  02 00 02 00")
+    check(state, part, expected)
+
+
+def test_row_scores() -> None:
+    part = RowScorePart(("a",), ("b",), ("x",), np.array([1]), np.array([0.5]), np.array([1.0, 0.25]),
+                        np.array([2.0, 0.5]), np.array([[1.0], [0.0]]), np.array([0.0, 1.0]), 3)  # fmt: skip
+    payload = b"\1\0\0\0\1\0\0\0a" + b"\1\0\0\0\1\0\0\0b" + b"\1\0\0\0\1\0\0\0x"
+    payload += struct.pack("<iq", 1, 1) + struct.pack("<id", 1, 0.5) + struct.pack("<i2d", 2, 1.0, 0.25)
+    payload += struct.pack("<i2d", 2, 2.0, 0.5) + struct.pack("<i2d", 2, 1.0, 0.0) + struct.pack("<i2d", 2, 0.0, 1.0)
+    payload += struct.pack("<i", 3)
+    assert part.id == part_id("rowscore/1", payload).hex()
+    state = RowScores.zero(part)
+    state.update(np.array([[2.0, 9.0], [-3.0, np.nan], [np.inf, 1.0], [np.nan, np.nan], [19.0, 0.5], [1e308, 0.0]]))
+    # The error is abs(a - 1) / 2: 0.5, 2, a missing one at the mean 0, none, 9 beyond 2^3, one whose square is beyond
+    # every number. Cells: below 0, bin 2, above 2, without an error 1, infinite 1, clipped 1. Sums: 2.5 at exponent 1
+    # is 1.25 x 2^40 units; 4.25 at exponent 4 is 4.25 x 2^36.
+    assert [state.total(0), state.total(1)] == [2.5, 4.25]
+    words = encode_few(2, 2 << 38, 0, 2 * 17 << 34)
+    expected = state_bytes(
+        "rowscore/1", "0a 06 02 05", part_id("rowscore/1", payload), "02 01 01 01 01  04 04 02 02 02" + words.hex()
+    )
     check(state, part, expected)
 
 

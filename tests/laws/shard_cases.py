@@ -75,7 +75,7 @@ def work_of(task: str, rows: pa.Table, grain: Grain | None = None) -> Work:
     schema, past = SCHEMAS[task], rows_of(task, 4_000, seed=99)
     found = resolve(schema, rows.schema, past, classes=CLASSES if task == "multiclass" else ())
     canonical = Reader(schema, found.layout, past.schema, found.time_form, Faults()).table(past)
-    reference = build_reference(canonical, found.layout, cutoff=schema.cutoff, source="past")
+    reference = build_reference(canonical, found.layout, cutoff=schema.cutoff, source="past", row_scores=True)
     return Work(schema, rows.schema, found.time_form, reference, grain or Grain(1, "mo", schema.timezone))
 
 

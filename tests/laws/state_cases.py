@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart, number_part
 from choirmaster.states.moments import moments_part
 from choirmaster.states.quantiles import QuantilePart
+from choirmaster.states.rowscore import RowScorePart
 from choirmaster.states.scores import score_part
 from choirmaster.states.spread import SpreadPart
 
@@ -69,6 +70,11 @@ def _row(*parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Row]:
 F, WHOLE = np.float64, np.int64
 LABEL = st.integers(0, 2)
 THREE, TWO = ("a", "b", "c"), ("a", "b")
+DIRECTIONS = np.array([[0.6, 0.0], [0.8, 0.0], [0.0, 1.0]])
+ROW_SCORES = RowScorePart(
+    ("x", "y"), ("z",), ("a", "b"), np.array([2]), np.array([0.75, 0.25]), np.array([0.0, 1.0, 0.6]),
+    np.array([1.0, 2.0, 0.2]), DIRECTIONS, np.array([0.0, 0.5, 1.0, 3.0]), 4,
+)  # fmt: skip
 ALL_MASKS, SOME_MASKS = tuple(range(1, 8)), (3, 7)
 index = st.sampled_from([0.0, 1.0, 2.0, 3.0, 0.5, np.nan])
 CASES = (
@@ -106,6 +112,9 @@ CASES = (
          _row(number, number, number, number), (F, F, F, F), kernels=True, wide=3),
     Case("spread of chances", SpreadPart(THREE, 1), _row(chance, chance, chance), (F, F, F), kernels=True, wide=3),
     Case("spread of numbers", SpreadPart(TWO, 0, 3), _row(number, number), (F, F), kernels=True, wide=2),
+    Case("row scores", ROW_SCORES, _row(number, number, number), (F, F, F), kernels=True, wide=3),
+    Case("row scores without a model", replace(ROW_SCORES, basis=np.empty((3, 0))), _row(number, number, number),
+         (F, F, F), kernels=True, wide=3),
     Case("votes", AgreementPart(THREE, ("x", "y"), (0.5, 0.5, 0.5)),
          _row(LABEL, LABEL, LABEL, st.integers(0, 3)), (WHOLE,) * 4, kernels=True, wide=3),
 )  # fmt: skip

@@ -51,8 +51,8 @@ def sharpen(
     blurred = [at for at, width in enumerate(cells["resolution"]) if isinstance(width, float) and width > 0.0]
     if not blurred:
         return 0
-    frame = _Frame(current, layout, grain, plan, over or {})
-    past = _Frame(reference, layout, None) if reference is not None else None
+    frame = Frame(current, layout, grain, plan, over or {})
+    past = Frame(reference, layout, None) if reference is not None else None
     changed = 0
     for at in blurred:
         value = _exact(rows, at, frame, past)
@@ -64,7 +64,7 @@ def sharpen(
     return changed
 
 
-def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Value | None:
+def _exact(rows: ValueRows, at: int, frame: Frame, past: Frame | None) -> Value | None:
     cells = rows.columns
     slot = (int(str(cells["window_start"][at])), str(cells["segment"][at]))
     chosen = frame.rows(slot)
@@ -83,7 +83,7 @@ def _exact(rows: ValueRows, at: int, frame: _Frame, past: _Frame | None) -> Valu
     return None
 
 
-def _quality(metric: Metric, frame: _Frame, slot: Slot, series: str, target: str) -> Value:
+def _quality(metric: Metric, frame: Frame, slot: Slot, series: str, target: str) -> Value:
     classes = score_targets(frame.layout)
     if target in classes or len(classes) == 1:
         return metric.value(frame.ranked(slot, series, target))
@@ -92,7 +92,7 @@ def _quality(metric: Metric, frame: _Frame, slot: Slot, series: str, target: str
     return mean_over_classes([metric.value(one) for one in counts], weights)
 
 
-class _Frame:
+class Frame:
     """Columns of a table as arrays, and the rows of each window and segment."""
 
     def __init__(

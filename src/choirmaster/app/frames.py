@@ -14,10 +14,12 @@ from choirmaster.app.choosing import Automatic, Row, automatic
 from choirmaster.app.exact_rows import sharpen
 from choirmaster.app.gathering import AUTO, Gathered, Progress, gather, silent
 from choirmaster.app.slices import SegmentTotals
+from choirmaster.app.told_apart import tell_apart
 from choirmaster.app.wanted import Wanted, inexact, wanted
 from choirmaster.catalogue.facts import WINDOW
 from choirmaster.catalogue.lengths import DEFAULT_PRECISION
 from choirmaster.catalogue.ranking import headline
+from choirmaster.plan import ROW_SCORES
 from choirmaster.schema import Schema
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
@@ -28,6 +30,9 @@ from choirmaster.watch.judge import baselines, judge
 
 OPEN_VALUES = 5_000
 EXPECTED_LABEL_SHARE = 0.5
+UNKNOWN_TOGETHER = (
+    "features together: the reference holds no model of them; ask monitor for these metrics by name, with the rows"
+)
 
 
 @dataclass
@@ -67,7 +72,8 @@ def measure(
     """
     asked = wanted(metrics, exact)
     found = gather(current, reference=reference, schema=schema, window=window, own_bins=asked.own_bins, flags=True,
-                   engine=engine, progress=progress, automatic=automatic(window, precision))  # fmt: skip
+                   row_scores=asked.row_scores, engine=engine, progress=progress,
+                   automatic=automatic(window, precision))  # fmt: skip
     if asked.own_bins:
         found.notes += inexact(found.reference)
     return read_off(found, asked, progress)
@@ -89,6 +95,10 @@ def read_off(gathered: Gathered, asked: Wanted, progress: Progress = silent) -> 
                         few if segment else metrics, earlier)  # fmt: skip
     if table is not None and asked.from_rows:
         sharpen(values, table, gathered.past, plan.layout, plan.grain, plan, auto.over)
+    if table is not None and gathered.past is not None:
+        tell_apart(values, table, gathered.past, plan.layout, plan.grain, auto.over)
+    if not isinstance(asked.names, str) and asked.row_scores and ROW_SCORES not in plan.parts:
+        gathered.notes.append(UNKNOWN_TOGETHER)
     tidy = values.table()
     rules = default_rules(plan.layout.task, expected_label_share=EXPECTED_LABEL_SHARE,
                           leading=plan.layout.series[-1].name)  # fmt: skip

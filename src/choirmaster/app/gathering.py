@@ -82,6 +82,7 @@ def gather(
     window: str | int | None = AUTO,
     own_bins: bool = False,
     flags: bool = False,
+    row_scores: bool = False,
     engine: Any = "local",
     progress: Progress = silent,
     automatic: Automatic | None = None,
@@ -89,7 +90,8 @@ def gather(
     """Count every window and segment of ``current`` over the bins of ``reference``.
 
     A :class:`Reference` fixes schema columns and bins as it stands; with ``flags`` rows in memory are looked at for how
-    they arrived, which depends on their order; all else is as for :func:`choirmaster.monitor`.
+    they arrived, which depends on their order; with ``row_scores`` the reference holds a model of all features; all
+    else is as for :func:`choirmaster.monitor`.
     """
     progress("open", 0, 1, "")
     elsewhere = chosen(engine, current)
@@ -127,6 +129,7 @@ def gather(
             kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
         built = build_reference(
             kept, layout, cutoff=schema.cutoff, source=source, comparable=past_table is not None, exact=own_bins,
+            row_scores=row_scores,
         )  # fmt: skip
         if past_table is None:
             notes.append('drift: no reference; say reference="first 30%" or reference="train.csv" to compare')

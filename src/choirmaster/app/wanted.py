@@ -15,7 +15,7 @@ from choirmaster.states.bins import MAX_EXACT, single_valued
 from choirmaster.states.histogram import NumericPart
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
-from choirmaster.watch.evaluate import ALL, Metrics, metrics_for, without_previous
+from choirmaster.watch.evaluate import ALL, Metrics, metrics_for, wants_row_scores, without_previous
 
 
 class Wanted(NamedTuple):
@@ -24,6 +24,11 @@ class Wanted(NamedTuple):
     names: str | tuple[str, ...] = AUTO
     own_bins: bool = False
     from_rows: bool = True
+
+    @property
+    def row_scores(self) -> bool:
+        """Whether a metric of all features together is asked for."""
+        return wants_row_scores(self.names)
 
     def of(self, task: Task, grain: Grain | int | None, chosen: tuple[Choice, ...]) -> tuple[Metrics, Metrics]:
         """Return the metrics of a task for all rows and for segments; in one window none needs a window before."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from choirmaster.engines import columns as col
+from choirmaster.engines.rowscores import feed_row_scores
 from choirmaster.engines.together import feed_agreement, feed_errors, feed_spread
 from choirmaster.kernels.table import Kernels
 from choirmaster.plan import Plan
@@ -160,5 +161,5 @@ def _predictions(source: BatchColumns, key: StateKey, group: Ints, groups: int, 
 _FEED: dict[str, Callable[[BatchColumns, StateKey, Ints, int, Kernels], tuple[Ints, Ints]]] = {
     "confusion/1": _confusion, "scores/1": _scores, "losses/1": _losses, "calls/1": _calls, "histogram/1": _predictions,
     "errors/1": feed_errors, "agreement/1": feed_agreement, "spread/1": feed_spread,
-    "intake/1": _intake, "quantiles/1": _quantiles, "label_sets/1": _label_sets,
+    "intake/1": _intake, "quantiles/1": _quantiles, "label_sets/1": _label_sets, "rowscore/1": feed_row_scores,
 }  # fmt: skip

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from choirmaster.schema import STATUSES, Layout, Output, SeriesSpec, Task, class_text, label_names, series_prefix
 from choirmaster.states.base import Floats, Ints
 
+MAX_CATEGORIES = 10_000
+
 
 def has(batch: pa.RecordBatch, name: str) -> bool:
     """Return whether the batch has this column."""
@@ -57,6 +59,19 @@ def as_texts(column: pa.Array) -> pa.DictionaryArray:
         return column
     found = [None if one is None or one != one else class_text(one) for one in column.dictionary.to_pylist()]  # noqa: PLR0124 - NaN
     return pa.array(found, pa.string()).take(column.indices).dictionary_encode()
+
+
+def value_counts(batch: pa.RecordBatch, name: str) -> tuple[dict[str, int], int]:
+    """Return the most frequent values of a column with their counts, the first of them first, and the missing ones."""
+    if not has(batch, name):
+        return {}, batch.num_rows
+    column = as_texts(batch.column(name))
+    counted: Any = pc.value_counts(column.dictionary_decode())
+    pairs = [(one["values"].as_py(), one["counts"].as_py()) for one in counted]
+    known = sorted(
+        ((str(value), count) for value, count in pairs if value is not None), key=lambda pair: (-pair[1], pair[0])
+    )
+    return dict(known[:MAX_CATEGORIES]), column.null_count
 
 
 def micros(batch: pa.RecordBatch, name: str = "time") -> Ints:

@@ -18,6 +18,7 @@ from choirmaster.kernels import (
     losses,
     numeric,
     quantiles,
+    reconstruction,
     relative,
     scores,
     table,
@@ -26,7 +27,7 @@ from choirmaster.kernels import (
 )
 from choirmaster.kernels.table import HELPERS, PLAIN, Kernels
 
-MODULES = (answers, errors, locate, log, losses, numeric, quantiles, relative, scores, table, value_sums, votes)
+MODULES = (answers, errors, locate, log, losses, numeric, quantiles, reconstruction, relative, scores, table, value_sums, votes)
 
 
 class CacheNotWritable(UserWarning):

@@ -291,12 +291,13 @@ class LocalEngine:
         return {slot: found.states(plan, slot) for slot in found.slots()}
 
     def reference(
-        self, table: pa.Table, layout: Layout, *, cutoff: float | str | Mapping[str, float | str] | None, source: str
-    ) -> Reference:
+        self, table: pa.Table, layout: Layout, *, cutoff: float | str | Mapping[str, float | str] | None, source: str,
+        row_scores: bool = False,
+    ) -> Reference:  # fmt: skip
         """Fix bins, units and cutoffs from canonical rows."""
         from choirmaster.engines.reference import build_reference
 
-        return build_reference(table, layout, cutoff=cutoff, source=source)
+        return build_reference(table, layout, cutoff=cutoff, source=source, row_scores=row_scores)
 
     def extended(
         self, reference: Reference, table: pa.Table, series: tuple[SeriesSpec, ...],

@@ -6,20 +6,20 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from choirmaster.costs import binary_costs
 from choirmaster.engines import columns as col
 from choirmaster.engines.batch import BatchColumns
+from choirmaster.engines.compile import compiled
 from choirmaster.engines.local import states_of
+from choirmaster.engines.rowscores import fit_row_scores
 from choirmaster.engines.slicing import MAX_CROSS_CELLS, frequent_cells
 from choirmaster.engines.together import together_part
 from choirmaster.kernels.table import Kernels
-from choirmaster.plan import Plan, wanted
+from choirmaster.plan import ROW_SCORES, Plan, wanted
 from choirmaster.schema import Layout, Output, SeriesSpec, Task, feature_column
 from choirmaster.states.base import Ints, Part
 from choirmaster.states.bins import scale_exponent
@@ -35,7 +35,6 @@ from choirmaster.states.reference import Reference
 from choirmaster.states.scores import ScorePart, reference_scores, score_part
 
 MAX_SEGMENT_VALUES = 100
-MAX_CATEGORIES = 10_000
 DEFAULT_CUTOFF = 0.5
 VALUE_EXPONENT = 24  # of a value the reference does not know: up to 67 million, to the 65,536th part of one
 AUTO = "auto"
@@ -52,6 +51,7 @@ def build_reference(
     comparable: bool = True,
     exact: bool = False,
     cross_cells: int = MAX_CROSS_CELLS,
+    row_scores: bool = False,
     kernels: Kernels | None = None,
 ) -> Reference:
     """Fix bins, units and cutoffs from canonical rows and measure the rows themselves.
@@ -69,6 +69,9 @@ def build_reference(
         Give every distinct value of a numeric feature its own bin where there are at most 65,536.
     cross_cells : int
         So many cells of each cross are kept apart, the most frequent ones; the rest count in its ``%other``.
+    row_scores : bool
+        Whether a model of all features together is fitted (``rowscore/1``); its state of the reference is of the
+        rows that it was not fitted on.
     """
     batch = _one_batch(table)
     labels = col.label_codes(batch, layout) if layout.task.has_classes else np.empty(0, np.int64)
@@ -93,6 +96,9 @@ def build_reference(
     segments = {name: _segment_values(batch, layout, name) for name in layout.segments}
     states = states_of(table, Plan(layout, parts, None), kernels) if comparable else {}
     states = {key: state for key, state in states.items() if key in parts}  # of all versions together
+    if row_scores:
+        parts[ROW_SCORES], unseen = fit_row_scores(batch, layout, kernels or compiled())
+        states |= {ROW_SCORES: unseen} if comparable else {}
     crosses = {names: frequent_cells(batch, layout, names, at_most=cross_cells) for names in layout.crosses}
     return Reference(layout, parts, states, segments, source, table.num_rows, comparable, crosses)
 
@@ -156,7 +162,7 @@ def _feature_part(
 ) -> Part:
     name = feature_column(key.feature)
     if key.feature in layout.categorical:
-        return category_part(*_value_counts(batch, name))
+        return category_part(*col.value_counts(batch, name))
     x = col.floats(batch, name)
     if key.kind == "histogram/1":
         return numeric_part(x, exact=exact)
@@ -227,20 +233,8 @@ def _declared(series: str, cutoff: Cutoffs) -> float | None:
     return None if wish is None or wish == AUTO else float(wish)
 
 
-def _value_counts(batch: pa.RecordBatch, name: str) -> tuple[dict[str, int], int]:
-    if not col.has(batch, name):
-        return {}, batch.num_rows
-    column = col.as_texts(batch.column(name))
-    counted: Any = pc.value_counts(column.dictionary_decode())
-    pairs = [(one["values"].as_py(), one["counts"].as_py()) for one in counted]
-    known = sorted(
-        ((str(value), count) for value, count in pairs if value is not None), key=lambda pair: (-pair[1], pair[0])
-    )
-    return dict(known[:MAX_CATEGORIES]), column.null_count
-
-
 def _segment_values(batch: pa.RecordBatch, layout: Layout, name: str) -> tuple[str, ...]:
-    return tuple(list(_value_counts(batch, layout.segment_column(name))[0])[:MAX_SEGMENT_VALUES])
+    return tuple(list(col.value_counts(batch, layout.segment_column(name))[0])[:MAX_SEGMENT_VALUES])
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

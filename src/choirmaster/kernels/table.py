@@ -15,6 +15,7 @@ from choirmaster.kernels.log import natural_log
 from choirmaster.kernels.losses import add_units, class_losses, number_losses
 from choirmaster.kernels.numeric import numeric
 from choirmaster.kernels.quantiles import add_pair, quantile_losses
+from choirmaster.kernels.reconstruction import reconstruction
 from choirmaster.kernels.relative import relative_losses
 from choirmaster.kernels.scores import scores
 from choirmaster.kernels.value_sums import value_sums
@@ -35,6 +36,7 @@ class Kernels:
     spread: Callable[..., None]
     votes: Callable[..., None]
     value_sums: Callable[..., None]
+    reconstruction: Callable[..., None]
 
 
 PLAIN = Kernels(
@@ -48,6 +50,7 @@ PLAIN = Kernels(
     spread,
     votes,
     value_sums,
+    reconstruction,
 )
 HELPERS: tuple[Callable[..., object], ...] = (  # compiled into their callers, each before those that call it
     cell, locate, natural_log, add_units, add_pair, place,

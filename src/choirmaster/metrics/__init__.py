@@ -17,6 +17,7 @@ from choirmaster.metrics.calls import AVAILABILITY, FAILURE_RATE, LATE_RATE
 from choirmaster.metrics.class_drift import LABEL_DRIFT, PREDICTION_DRIFT
 from choirmaster.metrics.class_ks import CLASS_KS
 from choirmaster.metrics.cost import COST, TOTAL_COST
+from choirmaster.metrics.domain_classifier import DOMAIN_CLASSIFIER_AUC
 from choirmaster.metrics.errors import BIAS, MAE, MSE, R2, RMSE
 from choirmaster.metrics.f1 import F1
 from choirmaster.metrics.feature_drift import (
@@ -72,6 +73,12 @@ from choirmaster.metrics.quantiles import (
 )
 from choirmaster.metrics.recall import FALSE_NEGATIVE_RATE, RECALL
 from choirmaster.metrics.recall_at_fpr import RECALL_AT_FPR
+from choirmaster.metrics.reconstruction import (
+    RECONSTRUCTION_ERROR,
+    RECONSTRUCTION_KS,
+    RECONSTRUCTION_SHIFT,
+    RECONSTRUCTION_SHIFT_PREVIOUS,
+)
 from choirmaster.metrics.relative import MAPE, MSLE, RMSLE, SMAPE
 from choirmaster.metrics.review import REVIEW
 from choirmaster.metrics.right_together import CORRECTNESS_CORRELATION, CORRECTNESS_KAPPA, DOUBLE_FAULT, Q_STATISTIC
@@ -174,6 +181,11 @@ METRICS: tuple[Metric, ...] = (
     JENSEN_SHANNON_PREVIOUS,
     KS_PREVIOUS,
     WASSERSTEIN_SCALED_PREVIOUS,
+    RECONSTRUCTION_ERROR,
+    RECONSTRUCTION_SHIFT,
+    RECONSTRUCTION_KS,
+    RECONSTRUCTION_SHIFT_PREVIOUS,
+    DOMAIN_CLASSIFIER_AUC,
     SCORE_PSI,
     SCORE_JENSEN_SHANNON,
     SCORE_KS,

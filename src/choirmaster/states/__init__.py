@@ -13,6 +13,7 @@ from choirmaster.states.label_sets import LabelSets
 from choirmaster.states.losses import Losses
 from choirmaster.states.moments import Moments
 from choirmaster.states.quantiles import Quantiles
+from choirmaster.states.rowscore import RowScores
 from choirmaster.states.scores import Scores
 from choirmaster.states.spread import Spread
 
@@ -29,6 +30,7 @@ STATES: tuple[type[State], ...] = (
     Agreement,
     Spread,
     Intake,
+    RowScores,
 )
 BY_KIND: dict[str, type[State]] = {one.kind: one for one in STATES}
 
@@ -45,6 +47,7 @@ __all__ = [
     "Moments",
     "Part",
     "Quantiles",
+    "RowScores",
     "STATES",
     "Scores",
     "Spread",

@@ -24,6 +24,7 @@ from choirmaster.states.label_sets import LabelSetPart
 from choirmaster.states.losses import LossPart
 from choirmaster.states.moments import MomentsPart
 from choirmaster.states.quantiles import QuantilePart
+from choirmaster.states.rowscore import RowScorePart
 from choirmaster.states.scores import ScorePart
 from choirmaster.states.spread import SpreadPart
 
@@ -90,7 +91,7 @@ _PART_KINDS: dict[str, type[Part]] = {
     "numeric": NumericPart, "category": CategoryPart, "moments": MomentsPart, "confusion": ConfusionPart,
     "score": ScorePart, "loss": LossPart, "calls": CallsPart, "errors": ErrorPart, "agreement": AgreementPart,
     "spread": SpreadPart, "quantile": QuantilePart,
-    "label_set": LabelSetPart,
+    "label_set": LabelSetPart, "rowscore": RowScorePart,
 }  # fmt: skip
 
 

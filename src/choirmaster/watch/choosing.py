@@ -8,6 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from choirmaster.plan import ROW_SCORES
 from choirmaster.ports import Store
 from choirmaster.states.reference import Reference
 from choirmaster.values import FUSED
@@ -66,4 +67,6 @@ def differences(reference: Reference, settings: MonitorSettings, *, by_hand: boo
     held_cutoff = reference.cutoff(FUSED)
     if isinstance(wished, int | float) and held_cutoff is not None and float(wished) != held_cutoff:
         out.append(f"the cutoff is {wished:g} now, values are measured at {held_cutoff:g}")
+    if settings.row_scores and ROW_SCORES not in reference.parts:
+        out.append("metrics of all features together are asked for, of which it knows nothing: they are not measured")
     return out

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from choirmaster.metrics import METRICS, Metric, evaluate, targets
+from choirmaster.metrics import BY_NAME, METRICS, Metric, evaluate, targets
 from choirmaster.metrics.across import WEIGHTED, averages, mean_over_classes, positives
 from choirmaster.metrics.across_labels import PER_CLASS, label_means
 from choirmaster.metrics.base import PREVIOUS
-from choirmaster.plan import Plan
+from choirmaster.plan import ROW_SCORES, Plan
 from choirmaster.records import VALUE_SCHEMA
 from choirmaster.schema import Layout, Task
 from choirmaster.states.base import State
@@ -102,6 +102,17 @@ def metrics_for(task: Task, names: Iterable[str] | str, also: Iterable[str] = ()
         if task in metric.tasks and (wanted is None or metric.name in wanted):
             out[metric.needs] = (*out.get(metric.needs, ()), metric)
     return out
+
+
+def wants_row_scores(names: Iterable[str] | str) -> bool:
+    """Return whether a metric of all features together is asked for, by name or with all others.
+
+    >>> wants_row_scores("auto"), wants_row_scores(("psi", "reconstruction_shift")), wants_row_scores("all")
+    (False, True, True)
+    """
+    if isinstance(names, str):
+        return names == ALL
+    return any(BY_NAME[one].needs == ROW_SCORES.kind for one in names if one in BY_NAME)
 
 
 def without_previous(metrics: Metrics) -> Metrics:

@@ -123,7 +123,7 @@ class Monitor:
             self.store.open_ensemble(name, settings.layout)
             history = history_of(self.store, name, settings.layout)
             table, source = rows(settings)
-            reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
+            reference = self._build(settings, table, source)
             if history is None:
                 start = ALWAYS
                 self._settle(settings, reference, table)
@@ -261,10 +261,15 @@ class Monitor:
         if table is None:
             self._collecting(name, share, summary)
             return None
-        reference = self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source)
+        reference = self._build(settings, table, source)
         self._settle(settings, reference, table)
         self.store.put_reference(name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
         return history_of(self.store, name, settings.layout, {reference.id: reference})
+
+    def _build(self, settings: MonitorSettings, table: pa.Table, source: str) -> Reference:
+        """Return the reference that some rows make for an ensemble."""
+        return self.engine.reference(table, settings.layout, cutoff=settings.cutoff, source=source,
+                                     row_scores=settings.row_scores)  # fmt: skip
 
     def _settle(self, settings: MonitorSettings, reference: Reference, rows: pa.Table) -> None:
         """Fix the length of the windows that are stored, where it is chosen and nothing has been stored."""

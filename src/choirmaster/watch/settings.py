@@ -10,6 +10,7 @@ import pyarrow as pa
 from choirmaster.alerts.rules import Rule
 from choirmaster.layout import Layout
 from choirmaster.times import DAY, HOUR, Grain
+from choirmaster.watch.evaluate import wants_row_scores
 
 COLLECT_TIME = 14 * DAY
 
@@ -73,3 +74,9 @@ class MonitorSettings:
     def ruled(self) -> tuple[str, ...]:
         """Names of the metrics that are read off states whatever else is: those the rules look at."""
         return tuple(sorted({*(rule.metric for rule in self.rules), "label_share"}))
+
+    @property
+    def row_scores(self) -> bool:
+        """Whether a metric of all features together is measured or looked at by a rule."""
+        named = self.metrics or ()
+        return wants_row_scores(named if isinstance(named, str) else (*named, *self.ruled))

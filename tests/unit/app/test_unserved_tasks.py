@@ -6,9 +6,11 @@ import pyarrow as pa
 import pytest
 
 import choirmaster as cm
-from choirmaster.app.unserved import unserved
+from choirmaster.app.unserved import FRAMES_ONLY, unserved
 from choirmaster.config import Config, Ensemble, Member
+from choirmaster.config.model import Alerts, Monitor, Rule
 from choirmaster.errors import SchemaError
+from choirmaster.metrics import BY_NAME
 
 
 @pytest.mark.parametrize("task", ["multilabel", "quantile"])
@@ -18,6 +20,19 @@ def test_a_configuration(task: str) -> None:
     assert f"the task {task} is not served yet" in str(problem)
     assert "$.ensembles.e.task" in str(problem)
     assert "choirmaster monitor" in str(problem)
+
+
+def test_a_metric_that_needs_the_rows() -> None:
+    members = {"a": Member(file="a.onnx")}
+    asked = Ensemble(task="binary", members=members, monitor=Monitor(metrics=("psi", FRAMES_ONLY)))
+    ruled = Ensemble(task="binary", members=members,
+                     alerts=Alerts(rules=("default", Rule(name="r", metric=FRAMES_ONLY, above=0.6))))  # fmt: skip
+    (one, two) = unserved(Config(ensembles={"e": asked, "f": ruled}))
+    assert "domain_classifier_auc is not served yet" in str(one)
+    assert "$.ensembles.e.monitor.metrics" in str(one)
+    assert "$.ensembles.f.alerts.rules[1].metric" in str(two)
+    assert FRAMES_ONLY in BY_NAME
+    assert not unserved(Config(ensembles={"e": Ensemble(task="binary", members=members)}))
 
 
 @pytest.mark.parametrize(("task", "member"), [("multilabel", {"late": "p"}), ("quantile", {0.5: "p"})])

@@ -24,6 +24,7 @@ from choirmaster.states.quantiles import QuantilePart
 from choirmaster.states.scores import reference_scores, score_part
 from choirmaster.states.spread import SpreadPart
 from choirmaster.values import Kind, Reason, Value
+from tests.laws.state_cases import ROW_SCORES
 
 X = np.linspace(0.0, 1.0, 50)
 PARTS = {
@@ -46,6 +47,7 @@ PARTS = {
     "errors/1": [ErrorPart(("a", "b"), 1, 0, (1, 2, 3), (0.5,)), ErrorPart(("a", "b"), 0, 3, (3,), (0.0,))],
     "agreement/1": [AgreementPart(("a", "b"), ("no", "yes"), (0.5, 0.5))],
     "spread/1": [SpreadPart(("a", "b"), 1), SpreadPart(("a", "b"), 0, 3)],
+    "rowscore/1": [ROW_SCORES, dataclasses.replace(ROW_SCORES, basis=np.empty((3, 0)))],
     "label_sets/1": [LabelSetPart(("a", "b"), (0.5, 0.5))],
     "quantiles/1": [QuantilePart(("0.1", "0.5", "0.9")), QuantilePart(("0.3",))],
 }

@@ -52,6 +52,8 @@ def rows(layout: Layout, n: int = ROWS, days: int = 4, seed: int = 0) -> pa.Tabl
             arrays.append(pa.array(share[:, "abc".index(field.name[-1])]))
         elif field.name.endswith(".value"):
             arrays.append(pa.array(1000.0 + rng.normal(size=n)))
+        elif field.name.startswith("x.") and field.type == pa.float64():
+            arrays.append(pa.array(known["x.x"] + rng.normal(size=n)))
         elif field.name.endswith(".status"):
             arrays.append(pa.array(["ok"] * n).cast(field.type))
         else:
