@@ -76,6 +76,7 @@ def profile(
     reference: Any = None,
     schema: Schema | None = None,
     window: str | None = None,
+    metrics: str | Sequence[str] = "auto",
     progress: Progress | None = None,
 ) -> Profile:
     """Count rows into mergeable states without keeping a row.
@@ -90,6 +91,9 @@ def profile(
     schema : Schema, optional
     window : str, optional
         ``"1h"``, ``"1d"``, ``"1w"``, ``"1mo"``; all rows in one where not given.
+    metrics : "auto", "all" or sequence of str
+        What will be asked of it. All but the metrics of all features together (``reconstruction_shift`` and its like)
+        can be read off any profile; these are counted where they are named, or with ``"all"``, because they cost time.
     progress : callable, optional
 
     Returns
@@ -110,4 +114,5 @@ def profile(
     from choirmaster.app.gathering import silent
 
     base = reference.counted if isinstance(reference, Profile) else reference
-    return Profile(profiling.profile(data, reference=base, schema=schema, window=window, progress=progress or silent))
+    return Profile(profiling.profile(data, reference=base, schema=schema, window=window, metrics=metrics,
+                                     progress=progress or silent))  # fmt: skip

@@ -31,7 +31,7 @@ from choirmaster.watch.judge import baselines, judge
 OPEN_VALUES = 5_000
 EXPECTED_LABEL_SHARE = 0.5
 UNKNOWN_TOGETHER = (
-    "features together: the reference holds no model of them; ask monitor for these metrics by name, with the rows"
+    "features together: nothing of them was counted; name these metrics, or say all, where rows are counted"
 )
 
 

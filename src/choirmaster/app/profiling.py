@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from choirmaster.app.frames import Measured, read_off
-from choirmaster.app.gathering import Gathered, Progress, gather, silent
+from choirmaster.app.gathering import AUTO, Gathered, Progress, gather, silent
 from choirmaster.app.wanted import wanted
 from choirmaster.engines.local import Scan, Slot
 from choirmaster.engines.sparse import Sparse, restore, squeeze
@@ -41,13 +41,15 @@ class Counted:
 
 
 def profile(
-    data: Any, *, reference: Any, schema: Schema | None, window: str | int | None, progress: Progress = silent
-) -> Counted:
+    data: Any, *, reference: Any, schema: Schema | None, window: str | int | None, metrics: Any = AUTO,
+    progress: Progress = silent,
+) -> Counted:  # fmt: skip
     """Count rows and keep the states; a ``Counted`` as reference fixes bins, columns and window."""
     if isinstance(reference, Counted):
         schema, window = schema or reference.schema, _window(reference.grain)
         reference = reference.reference
-    found = gather(data, reference=reference, schema=schema, window=window, progress=progress)
+    found = gather(data, reference=reference, schema=schema, window=window, progress=progress,
+                   row_scores=wanted(metrics, exact=False).row_scores)  # fmt: skip
     if isinstance(found.plan.grain, int):
         raise DataError("a profile has no windows by row number", where="window", got=str(window),
                         fix="rows of two profiles have no common order; use windows of time or None")  # fmt: skip

@@ -27,7 +27,21 @@ from choirmaster.kernels import (
 )
 from choirmaster.kernels.table import HELPERS, PLAIN, Kernels
 
-MODULES = (answers, errors, locate, log, losses, numeric, quantiles, reconstruction, relative, scores, table, value_sums, votes)
+MODULES = (
+    answers,
+    errors,
+    locate,
+    log,
+    losses,
+    numeric,
+    quantiles,
+    reconstruction,
+    relative,
+    scores,
+    table,
+    value_sums,
+    votes,
+)
 
 
 class CacheNotWritable(UserWarning):

@@ -101,7 +101,17 @@ def test_without_a_reference_there_is_a_level_and_nothing_to_compare_with() -> N
 def test_a_profile_says_that_it_knows_nothing_of_it() -> None:
     found = cm.profile(NOW, reference=PAST, schema=SCHEMA).result(["reconstruction_shift"])
     assert not told(found, "reconstruction_shift")
-    assert any("holds no model" in note for note in found.notes)
+    assert any("nothing of them was counted" in note for note in found.notes)
+
+
+def test_a_profile_counts_it_where_it_is_named(measured: cm.Result, tmp_path: Path) -> None:
+    first = cm.profile(NOW.slice(0, 2_500), reference=PAST, schema=SCHEMA, window="1d", metrics=NAMES)
+    both = first.merge(cm.profile(NOW.slice(2_500), reference=first))
+    both.save(tmp_path / "days.profile")
+    found = cm.Profile.load(tmp_path / "days.profile").result(NAMES)
+    for name in NAMES[:-1]:
+        assert told(found, name) == told(measured, name)
+    assert {row["reason"] for row in told(found, "domain_classifier_auc")} == {"needs_rows"}
 
 
 def test_one_feature_is_nothing_to_rebuild() -> None:
