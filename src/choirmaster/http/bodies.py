@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from choirmaster.http.problems import Refused
 from choirmaster.http.settings import Limits
 
 T = TypeVar("T")
-_STEP = 1 << 20
+_STEP, _KEPT = 1 << 20, 16 << 20
 ARROW_TYPES = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
 _ANY = msgspec.json.Decoder()
 
@@ -54,7 +55,7 @@ def too_large(what: str, limit: int) -> TooLarge:
 
 
 def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
-    """Undo gzip or deflate without ever holding more than the limit, which for a small body is a small one.
+    """Undo gzip or deflate; what turns out to be too large is counted, and never held.
 
     >>> import gzip
     >>> inflate(gzip.compress(b"[1]"), "gzip", Limits())
@@ -65,24 +66,33 @@ def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
         return body
     if name not in ("gzip", "x-gzip", "deflate"):
         raise Refused(415, "unknown Content-Encoding: allowed: gzip, deflate, identity")
-    limit = min(limits.inflated_bytes, max(limits.inflated_small, limits.inflated_times * len(body)))
-    out, size, rest = [], 0, body
+    kept: list[bytes] = []
+    size = 0
     try:
-        while rest:
-            machine = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            while not machine.eof:
-                piece = machine.decompress(rest, min(_STEP, limit + 1 - size))
-                size += len(piece)
-                if size > limit:
-                    raise too_large("decompressed body", limit)
-                out.append(piece)
-                rest = machine.unconsumed_tail
-                if not piece and not rest and not machine.eof:
-                    raise RequestError("the compressed body ends too early")
-            rest = machine.unused_data
+        for piece in _pieces(body):
+            size += len(piece)
+            if size > limits.inflated_bytes:
+                raise too_large("decompressed body", limits.inflated_bytes)
+            if size <= _KEPT:
+                kept.append(piece)
+            else:
+                kept.clear()
+        return b"".join(kept if size <= _KEPT else _pieces(body))  # what is large and fits is undone once more
     except zlib.error:
         raise RequestError("cannot decompress the body", expected=name) from None
-    return b"".join(out)
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    rest = body
+    while rest:
+        machine = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        while not machine.eof:
+            piece = machine.decompress(rest, _STEP)
+            rest = machine.unconsumed_tail
+            if not piece and not rest and not machine.eof:
+                raise RequestError("the compressed body ends too early")
+            yield piece
+        rest = machine.unused_data
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -22,7 +22,7 @@ from choirmaster.serve.request import (
     texts,
 )
 
-_ENVELOPE = ("rows", "columns", "ids", "times", "request_id", "timeout_ms")
+_MOST_FIELDS = 10_000
 
 
 class Shares(msgspec.Struct):
@@ -104,11 +104,18 @@ def _from_rows(layout: Layout, rows: list[Any], envelope: Mapping[str, Any], now
         if not isinstance(row, dict):
             raise RequestError("a row must be a record", where=f"row {number}", expected="an object", got=shown(row))
         names.update(dict.fromkeys(row))
+        _check_fields(len(names))
     columns = {name: [row.get(name) for row in rows] for name in names}
     return from_columns(layout, columns, len(rows), envelope, now=now)
 
 
+def _check_fields(count: int) -> None:
+    if count > _MOST_FIELDS:
+        raise RequestError("too many different fields", expected=f"at most {_MOST_FIELDS}", got=str(count))
+
+
 def _from_columns(layout: Layout, columns: Any, envelope: Mapping[str, Any], now: int, max_rows: int) -> Parsed:
+    _check_fields(len(columns))
     lengths = set()
     for name, values in columns.items():
         if not isinstance(values, list):

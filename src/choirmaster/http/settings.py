@@ -32,8 +32,6 @@ class Limits:
     ----------
     body_bytes, inflated_bytes : int
         A body as sent, and after decompression.
-    inflated_times, inflated_small : int
-        A body may grow by so many times, or to so many bytes: what grows further was made to fill the memory.
     header_bytes, headers : int
         All headers together, and how many.
     target_bytes : int
@@ -52,8 +50,6 @@ class Limits:
 
     body_bytes: int = 32 * 2**20
     inflated_bytes: int = 128 * 2**20
-    inflated_times: int = 100
-    inflated_small: int = 16 * 2**20
     header_bytes: int = 32 * 2**10
     headers: int = 100
     target_bytes: int = 8 * 2**10

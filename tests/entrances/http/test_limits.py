@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from choirmaster.http.settings import AccessSettings, Limits
 from tests.entrances.http.kit import browser, tensor
@@ -42,6 +45,51 @@ def test_a_small_body_that_grows_large(path, encoding):
     bomb = (gzip.compress if encoding == "gzip" else zlib.compress)(b" " * 5_000_000)
     assert len(bomb) < 10_000
     assert ASK.post(path, content=bomb, headers={"Content-Encoding": encoding}).status_code == 413
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_body_that_grows_to_fill_the_memory_is_never_held(path):
+    pack = zlib.compressobj(9)
+    bomb = b"".join(pack.compress(bytes(1 << 23)) for _ in range(6)) + pack.flush()
+    assert len(bomb) < 60_000  # and 48 MiB
+    ask = browser(AccessSettings(limits=Limits(inflated_bytes=40 << 20)))
+    assert ask.post(PLAIN, json={"x": 1}).status_code == 200
+    tracemalloc.start()
+    try:
+        assert ask.post(path, content=bomb, headers={"Content-Encoding": "deflate"}).status_code == 413
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_body_that_fits_is_read():
+    rows = [{"x": 1.0, "c": "u" * 1_000}] * 20_000
+    body = json.dumps(rows).encode()
+    assert 16 << 20 < len(body) < 64 << 20
+    answer = browser().post(PLAIN, content=gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})
+    assert len(answer.json()["predictions"]) == 20_000
+
+
+def test_a_body_in_a_chunk_for_each_byte():
+    async def bytes_one_by_one():
+        for one in json.dumps([{"x": 1, "c": "u"}] * 50).encode():
+            yield bytes([one])
+
+    answer = ASK.post(PLAIN, content=bytes_one_by_one(), headers={"Content-Type": "application/json"})
+    assert len(answer.json()["predictions"]) == 50
+
+
+WHOLE = gzip.compress(json.dumps([{"x": 1}] * 200).encode())
+
+
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=3), st.integers(1, len(WHOLE)),
+       st.sampled_from(["gzip", "deflate", "x-gzip", "gzip, gzip", "GZIP ", "zstd"]))  # fmt: skip
+def test_broken_compression_of_any_kind(changes, length, encoding):
+    body = bytearray(WHOLE)
+    for place, value in changes:
+        body[place] = value
+    answer = ASK.post(PLAIN, content=bytes(body[:length]), headers={"Content-Encoding": encoding})
+    assert answer.status_code in {200, 400, 413, 415}, answer.text
 
 
 @pytest.mark.parametrize(
