@@ -20,6 +20,7 @@ from choirmaster.layout import (
     series_prefix,
     tag_column,
 )
+from choirmaster.overlay import Role, overlay_of
 from choirmaster.overlay.fold import weight_version
 from choirmaster.ports import Store
 from choirmaster.times import isoformat, to_micros
@@ -28,6 +29,8 @@ from choirmaster.watch.settings import MonitorSettings
 
 _FALLBACK = "fallback:"
 STORED, QUEUED = "stored", "queued"
+_NO_SAY = (Role.SHADOW, Role.OFF)
+_NEAR = 1e-9
 LABEL = ("value", "known_at", "source", "revision", "recorded_at")
 
 Waiting = Callable[[str, str], tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]]
@@ -45,6 +48,7 @@ def prediction(
         return None
     return shown(settings.name, settings.layout, found, rule=_rule(settings),
                  weights=weights_of(store, settings, str(found["weight_version"] or "")),
+                 roles=roles_at(store, settings, to_micros(found["time"])),
                  state=STORED if row else QUEUED, queued_labels=labels)  # fmt: skip
 
 
@@ -65,9 +69,19 @@ def weights_of(store: Store, settings: MonitorSettings, version: str) -> dict[st
     return {member: float(decided[0].get(member, weight)) for member, weight in known.items()} if decided else None
 
 
+def roles_at(store: Store, settings: MonitorSettings, at: int) -> dict[str, Role]:
+    """Return the members' roles at an instant: those of the file, with what operators had decided by then on top."""
+    listed: Any = settings.facts.get("members", ())
+    roles = dict.fromkeys((one.name for one in settings.layout.members), Role.VOTER)
+    roles |= {one["name"]: Role(one["role"]) for one in listed if one["name"] in roles}
+    decided = overlay_of(settings.name, [one for one in store.decisions(settings.name) if one.at <= at], at).roles
+    return roles | {name: one.role for name, one in decided.items() if name in roles and one.role is not None}
+
+
 def shown(
     ensemble: str, layout: Layout, row: Mapping[str, Any], *, rule: Mapping[str, Any],
-    weights: Mapping[str, float] | None, state: str = STORED, queued_labels: Sequence[Mapping[str, Any]] = (),
+    weights: Mapping[str, float] | None, roles: Mapping[str, Role], state: str = STORED,
+    queued_labels: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return a kept row in plain words.
 
@@ -79,17 +93,23 @@ def shown(
         The fusion rule with its parameters, as ``choirmaster.fusion.prepare`` reads it.
     weights : mapping or None
         Weight by member under the row's weight version; None where they are not known any more.
+    roles : mapping
+        What each member did; a shadow has no say.
     state : str
         ``stored``, or ``queued`` while it waits in the journal.
     queued_labels : sequence of mapping
         Labels that wait in the journal.
     """
     version = str(row["weight_version"] or "")
-    members = [_member(layout, one, row) for one in layout.members]
+    members = [{**_member(layout, one, row), "role": str(roles[one.name])} for one in layout.members]
     answer = _output(layout, _fused(layout), row)
     fallback = version.startswith(_FALLBACK)
-    missing = {one["member"]: one["status"] for one in members if one["status"] != Status.OK}
-    shares = _shares(layout, row, rule, weights, fallback=fallback)
+    heard = [one for one in members if one["role"] not in _NO_SAY]
+    present = [one["member"] for one in heard if one["status"] == Status.OK]
+    not_drawn = (Role.CANARY, Status.ABSENT)  # the id is not in the canary's share
+    missing = {one["member"]: one["status"] for one in heard
+               if one["status"] != Status.OK and (one["role"], one["status"]) != not_drawn}  # fmt: skip
+    shares = _shares(layout, row, rule, weights, present, fallback=fallback)
     for one in members:
         if "members" in shares:
             one[shares["kind"]] = shares["members"].get(one["member"])
@@ -100,9 +120,8 @@ def shown(
         "features": {one: row.get(feature_column(one)) for one in layout.features},
         "tags": {one: row.get(tag_column(one)) for one in layout.tags},
         **({"value": row.get("value")} if layout.value else {}),
-        "answer": answer, "answered_by_fallback": fallback, "present": [one["member"] for one in members
-                                                                        if one["status"] == Status.OK],
-        "missing": missing, "members": members, "fusion": rule.get("rule", ""),
+        "answer": answer, "answered_by_fallback": fallback, "present": present, "missing": missing,
+        "members": members, "fusion": rule.get("rule", ""),
         "weight_version": version.removeprefix(_FALLBACK),
         "weights": dict(weights) if weights is not None else None,
         "shares": {name: one for name, one in shares.items() if name != "members"},
@@ -147,6 +166,7 @@ def _shares(
     row: Mapping[str, Any],
     rule: Mapping[str, Any],
     weights: Mapping[str, float] | None,
+    heard: Sequence[str],
     *,
     fallback: bool,
 ) -> dict[str, Any]:
@@ -155,7 +175,7 @@ def _shares(
         return {"unknown": "the fallback answered, not the members"}
     if weights is None:
         return {"unknown": "the weights of that version are not known any more"}
-    outputs = [_output(layout, one, row) for one in layout.members]
+    outputs = [_output(layout, one, row) if one.name in heard else None for one in layout.members]
     numbers = [_numbers(layout, one) for one in outputs]
     there = [one for one in numbers if one is not None]
     if not there or not (layout.task.classifies or layout.task is Task.REGRESSION):
@@ -167,8 +187,12 @@ def _shares(
         whole = fusion.prepare(rule, task=str(layout.task), members=[one.name for one in layout.members],
                                classes=layout.classes, positive=layout.positive)  # fmt: skip
         told = fusion.explain(whole, stacked, present, member_weight)
+        again = whole.fuse(stacked, present, member_weight).output[0]
     except ChoirmasterError as error:
         return {"unknown": str(error)}
+    kept = _numbers(layout, _output(layout, _fused(layout), row))
+    if kept is not None and not np.allclose(again, kept, rtol=0.0, atol=_NEAR):
+        return {"unknown": "under today's fusion the members' answers do not give the answer that was kept"}
     return {"kind": told.kind, "members": {
         one.name: _named(layout, told.values[0, at]) for at, one in enumerate(layout.members) if present[0, at]
     }}  # fmt: skip

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from choirmaster.app.waiting import Waiting
+from choirmaster.fusion import get
 from choirmaster.http.app import build_app
 from choirmaster.http.settings import AccessSettings
-from choirmaster.overlay import Decision, Verb
+from choirmaster.overlay import Decision, Role, Verb
 from choirmaster.overlay.fold import weight_version
 from choirmaster.ports import AuditEntry
 from choirmaster.record.drainer import Drainer
@@ -93,8 +96,10 @@ class Site:
         self.journal = Journal(folder / "journal", "w1", now=Clock().now)
         self.files = JournalFolder(folder / "journal")
         self.drainer = Drainer(self.store, self.files, Clock(), "me")
+        fuse = settings.pop("fuse", None)
         plain = weighted(members, **settings)
-        self.runner = EnsembleRunner(plain.settings, plain.members, Clock(), record=DurableRecorder(self.journal))
+        self.runner = EnsembleRunner(plain.settings, plain.members, Clock(), record=DurableRecorder(self.journal),
+                                     fuse=fuse)  # fmt: skip
         facts = {"fusion": "weighted_mean", "weights": dict(WEIGHTS.values)}
         queries = Queries(self.store, [MonitorSettings("delays", LAYOUT, facts=facts)],
                           waiting=Waiting(folder / "journal", self.store))  # fmt: skip
@@ -199,6 +204,34 @@ def test_weights_that_an_operator_decided_are_found_again(site):
     found = one.show()
     assert (found["weight_version"], found["weights"]) == ("decision-1", {"a": 3.0, "b": 9.0})
     assert found["members"][1]["share"]["yes"] == pytest.approx(9 * 0.75 / 12)
+
+
+def test_a_shadow_is_shown_and_has_no_part(site):
+    one = site()
+    decision = Decision("delays", Verb.MEMBER_SET, NOW - 5, "ana", member="b", role=Role.SHADOW, number=1)
+    assert one.store.add_decision(decision, AuditEntry(NOW, "ana", "member set", "delays"))
+    file = one.runner.declared
+    one.runner.apply(replace(file, roles={**file.roles, "b": Role.SHADOW}))
+    assert one.ask.post("/api/predict/delays", json=ROW).status_code == 200
+    found = until(lambda: one.show() if one.show().get("id") else None)
+    assert (found["present"], found["missing"], found["answer"]["yes"]) == (["a"], {}, 0.25)
+    a, b = found["members"]
+    assert (a["role"], b["role"], b["status"]) == ("voter", "shadow", "ok")
+    assert a["share"] == {"no": 0.75, "yes": 0.25} and "share" not in {name for name in b if b[name]}
+
+
+def until(work):
+    """Return the first answer that is one; a shadow's record is written when the shadow is in."""
+    end = time.monotonic() + 10
+    while (found := work()) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
+
+
+def test_an_answer_that_the_members_do_not_give_is_not_explained(site):
+    one = site(fuse=lambda outputs, present, weight: get("mean").fuse(outputs[:, :1], present[:, :1]))
+    one.ask.post("/api/predict/delays", json=ROW)
+    assert one.show()["shares"]["unknown"].startswith("under today's fusion")
 
 
 def test_weights_that_have_moved_since(site):
