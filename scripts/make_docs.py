@@ -154,6 +154,7 @@ def configuration() -> str:
     homes = {
         "Config": "the whole file", "Ensemble": "ensembles.*name*", "Member": "ensembles.*name*.members.*name*",
         "Features": "ensembles.*name*.features", "Fusion": "ensembles.*name*.fusion",
+        "Calibration": "ensembles.*name*.fusion.calibration",
         "Answer": "ensembles.*name*.answer", "Breaker": "ensembles.*name*.answer.breaker",
         "Hedge": "ensembles.*name*.answer.hedge", "Early": "ensembles.*name*.answer.early",
         "Labels": "ensembles.*name*.labels",
