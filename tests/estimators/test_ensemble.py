@@ -254,3 +254,36 @@ def test_parameters_reach_members_without_touching_the_dict_that_was_given():
 def test_what_cannot_work_is_said(members, options, error):
     with pytest.raises(error):
         Ensemble(members, **options).fit(X, SCORE if "b" in dict(members) and not options else BINARY)
+
+
+LEARNED = [
+    "stacking", {"rule": "soft_vote", "calibration": "temperature"}, {"rule": "stacking", "inputs": "probability"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fusion", LEARNED, ids=str)
+def test_what_is_left_open_is_learned_out_of_fold_and_kept_as_numbers(fusion):
+    ens = Ensemble(classifiers(), fusion=fusion).fit(X, LABEL)
+    assert ens.fusion == fusion and ens.fusion_ != fusion
+    np.testing.assert_allclose(ens.predict_proba(X).sum(axis=1), 1.0)
+    again = Ensemble(ens.members_, fusion=ens.fusion_, prefit=True).fit(X, LABEL)
+    assert again.predict_proba(X).tobytes() == ens.predict_proba(X).tobytes()
+    assert clone(ens).fit(X, LABEL).predict_proba(X).tobytes() == ens.predict_proba(X).tobytes()
+
+
+def test_two_classes_are_ranked_recalibrated_and_cascaded():
+    y = LABEL == "low"
+    for fusion in ({"rule": "rank_average", "calibration": "platt"}, {"rule": "log_pool", "calibration": "beta"},
+                   {"rule": "cascade", "stages": [["bayes"], ["tree"], ["logit"]], "confidence": 0.8},
+                   {"rule": "trimmed_mean", "trim": 0.34}):  # fmt: skip
+        ens = Ensemble(classifiers(), fusion=fusion).fit(X, y)
+        assert ens.score(X, y) > 0.75
+        assert ens.explain(X[:3]).kind == "leave_one_out"
+
+
+def test_a_fusion_that_was_not_learned_is_said():
+    with pytest.raises(ConfigError, match="needs fitted coefficients"):
+        members = Ensemble(classifiers()).fit(X, LABEL).members_
+        Ensemble(members, fusion="stacking", prefit=True).fit(X, LABEL)
+    with pytest.raises(DataError, match="two rows of each class"):
+        Ensemble(classifiers(), fusion="stacking").fit(X, np.where(np.arange(len(X)) == 3, "rare", "usual"))

@@ -120,9 +120,7 @@ def prepare(
     given = {"rule": document} if isinstance(document, str) else dict(document)
     rule = get(str(given.get("rule") or "mean"), where=f"{where}.rule")
     names = Names(task, tuple(members), tuple(classes), _positive(task, classes, positive), where)
-    if task not in rule.tasks:
-        raise ConfigError(f"fusion rule {rule.name} does not serve this task", where=f"{where}.rule", got=task,
-                          allowed=[one.name for one in RULES if task in one.tasks])  # fmt: skip
+    serves(rule, task, f"{where}.rule")
     known = sorted({key for one in RULES for key in one.parameters} | set(_COMMON))
     for key, value in given.items():
         if key not in known:
@@ -133,6 +131,13 @@ def prepare(
                               expected=f"rule {' or '.join(readers)}")  # fmt: skip
     bound = rule.bind(given, names) if rule.bind is not None else rule
     return Fusion(names, bound, _calibration(given.get("calibration"), bound, names))
+
+
+def serves(rule: Rule, task: str, where: str) -> None:
+    """Raise ConfigError, with the rules there are, where a rule does not serve a task."""
+    if task not in rule.tasks:
+        raise ConfigError(f"fusion rule {rule.name} does not serve this task", where=where, got=task,
+                          allowed=[one.name for one in RULES if task in one.tasks])  # fmt: skip
 
 
 def _positive(task: str, classes: Sequence[str], positive: str) -> int:

@@ -60,8 +60,8 @@ def log_reach(known: Known) -> Reach | None:
         if found is None:
             return None
         others = [other for other in range(k) if other != one]
-        upper[:, one] = 1.0 / (1.0 + ordered_sum(exps(np.nan_to_num(found.lower[:, others]))))
-        lower[:, one] = 1.0 / (1.0 + ordered_sum(exps(np.nan_to_num(found.upper[:, others], nan=np.inf))))
+        upper[:, one] = 1.0 / (1.0 + ordered_sum(exps(np.nan_to_num(found.lower[:, others], nan=-WIDEST))))
+        lower[:, one] = 1.0 / (1.0 + ordered_sum(exps(np.nan_to_num(found.upper[:, others], nan=WIDEST))))
         ahead = (found.upper[:, others] < -SLACK * WIDEST).all(axis=1)
         lead[ahead] = one
     return Reach(lower, upper, lead)

@@ -16,7 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from choirmaster.costs import Costs, binary_costs, flat_costs
+from choirmaster.fusion import get
 from choirmaster.fusion.fitting import as_document
+from choirmaster.fusion.prepared import serves
 from choirmaster.layout import Task
 from choirmaster.lifecycle.cutoff import Cutoff, choose_cutoff
 from choirmaster.lifecycle.folds import Fold, stratified_folds, time_folds
@@ -294,9 +296,10 @@ def _scheme(plan: Plan, question: Question) -> str:
 def _rule(plan: Plan, question: Question) -> str | Mapping[str, Any]:
     """Return the declared fusion; numbers are averaged where classes would be voted on."""
     document = as_document(plan.fusion)
-    if document.get("rule") != "soft_vote" or question.task.classifies:
-        return plan.fusion
-    return _short(document | {"rule": "weighted_mean"})
+    if document.get("rule") == "soft_vote" and not question.task.classifies:
+        document |= {"rule": "weighted_mean"}
+    serves(get(str(document.get("rule") or "mean"), where="fusion"), str(question.task), "fusion")
+    return _short(document) if document.get("rule") else plan.fusion
 
 
 def _short(document: dict[str, Any]) -> str | dict[str, Any]:
