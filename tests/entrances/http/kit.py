@@ -18,6 +18,7 @@ from choirmaster.http.table import Services
 from choirmaster.layout import Layout, Output, SeriesSpec, Task
 from choirmaster.serve.runner import EnsembleRunner
 from choirmaster.serve.settings import EnsembleSettings
+from tests.unit.operate.memory import operator
 
 NOW = 1_366_588_800_000_000  # 2013-04-22T00:00:00Z
 BASE = "http://127.0.0.1:8080"
@@ -140,6 +141,7 @@ def services(**more: Any) -> Services:
         "clock": Clock(),
         "ingest": FakeIngest(),
         "queries": FakeQueries(),
+        "operator": operator(),
         "version": "1",
     }
     return Services(**(made | more))

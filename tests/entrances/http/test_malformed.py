@@ -99,7 +99,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", 
 @settings(max_examples=SOME)
 def test_every_route_with_every_method(method, path, word):
     part = quote(word, safe="") or "x"
-    for name in ("model", "version", "ensemble", "receipt", "id:path"):
+    for name in ("model", "version", "ensemble", "member", "receipt", "id:path"):
         path = path.replace(f"{{{name}}}", part)
     if path == "/metrics":
         return
