@@ -77,6 +77,18 @@ def test_plain_rows():
     assert "shares" not in ask.post("/api/predict/delays", json={"x": 1}).json()
 
 
+def test_where_there_are_no_shares_it_says_what_leaving_one_out_changes():
+    ask = browser(runners={"delays": runner(fusion="median")})
+    found = ask.post(PLAIN, json={"x": 1}).json()
+    assert found["probability"]["yes"] == 0.5
+    assert found["shares"] == {"kind": "leave_one_out", "members": {"a": {"no": 0.25, "yes": -0.25},
+                                                                    "b": {"no": -0.25, "yes": 0.25}}}  # fmt: skip
+    body = {"inputs": [tensor("x", [1.0])], "parameters": {"explain": True}}
+    assert ask.post(INFER, json=body).json()["parameters"]["shares"] == "leave_one_out"
+    alone = browser(runners={"delays": runner({"a": Fake("a", 0.25), "b": Fake("b", OSError())}, fusion="median")})
+    assert alone.post(PLAIN, json={"x": 1}).json()["shares"]["members"] == {"a": {"no": None, "yes": None}}
+
+
 def test_a_row_that_the_fallback_answered_has_no_shares():
     members = {"a": Fake("a", OSError()), "b": Fake("b", OSError())}
     constant = Fallback("constant", constant={"no": 0.9, "yes": 0.1})
