@@ -58,11 +58,12 @@ class _Counts:
         self.rows += rows
         self.last = now // 1000
         self.success.add(took.whole)
-        sizes = self.batches.setdefault(grouped(rows), {name: Spent() for name in _PARTS[1:]})
-        for name, spent in self.parts.items():
-            spent.add(getattr(took, name))
-        for name, spent in sizes.items():
-            spent.add(getattr(took, name))
+        size = grouped(rows)
+        if size not in self.batches:
+            self.batches[size] = {name: Spent() for name in _PARTS[1:]}
+        for parts in (self.parts, self.batches[size]):
+            for name, spent in parts.items():
+                spent.add(getattr(took, name))
 
     def as_dict(self) -> dict[str, Any]:
         spent = {"success": self.success, "fail": self.fail, **self.parts, "cache_hit": Spent(), "cache_miss": Spent()}
@@ -93,12 +94,12 @@ class Statistics:
     def answered(self, model: str, rows: int, took: Took, *, now: int) -> None:
         """Count a request that was answered; ``now`` in microseconds UTC."""
         with self._lock:
-            self._models.setdefault(model, _Counts()).answered(rows, took, now)
+            self._of(model).answered(rows, took, now)
 
     def failed(self, model: str, seconds: float) -> None:
         """Count a request that was not."""
         with self._lock:
-            self._models.setdefault(model, _Counts()).fail.add(seconds)
+            self._of(model).fail.add(seconds)
 
     def called(self, ensemble: str, calls: Iterable[Any], *, now: int) -> None:
         """Count each member that was asked for an ensemble's answer."""
@@ -115,6 +116,12 @@ class Statistics:
         """Return one model's counts; zeros where it was never asked."""
         with self._lock:
             return {"name": model, "version": version, **self._models.get(model, _Counts()).as_dict()}
+
+    def _of(self, model: str) -> _Counts:
+        found = self._models.get(model)
+        if found is None:
+            found = self._models[model] = _Counts()
+        return found
 
 
 def grouped(rows: int) -> int:

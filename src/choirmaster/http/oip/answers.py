@@ -24,6 +24,7 @@ from choirmaster.http.oip.metadata import member_output, share_output
 from choirmaster.http.oip.reading import ID, explains, flag
 from choirmaster.http.problems import encode
 from choirmaster.layout import Layout
+from choirmaster.overlay import Role
 from choirmaster.serve.answer import Answer, MemberCall, predictions
 
 
@@ -76,10 +77,17 @@ def response(name: str, layout: Layout, answer: Answer, body: InferRequest, expl
 
 
 def _said(answer: Answer) -> dict[str, Any]:
-    missing = ",".join(f"{name}:{why}" for name, why in answer.missing.items())
-    said = {"present": ",".join(answer.present), "missing": missing, "degraded": answer.degraded,
+    present, missing, degraded = _who(answer)
+    said = {"present": ",".join(present), "missing": missing, "degraded": degraded,
             "weight_version": answer.weight_version, "recorded": answer.recorded}  # fmt: skip
     return said | {"early": True} if answer.early else said
+
+
+def _who(answer: Answer) -> tuple[Sequence[str], str, bool]:
+    if answer.whole:  # the usual case, told without looking at rows again
+        return [call.name for call in answer.calls if call.role not in (Role.SHADOW, Role.OFF)], "", False
+    missing = ",".join(f"{name}:{why}" for name, why in answer.missing.items())
+    return answer.present, missing, answer.degraded
 
 
 def member_response(
