@@ -22,7 +22,7 @@ from choirmaster.serve.breaker import State
 from choirmaster.serve.combine import Combiner, Fuse, declared
 from choirmaster.serve.keeper import Keeper
 from choirmaster.serve.outputs import Floats
-from choirmaster.serve.record import record_batch
+from choirmaster.serve.record import RecordWriter
 from choirmaster.serve.request import PredictRequest, check_rows, features_table
 from choirmaster.serve.roles import Seating, seating
 from choirmaster.serve.roster import seated
@@ -93,7 +93,7 @@ class EnsembleRunner:
         self._new_id = new_id or (lambda: uuid.uuid4().hex)
         self._seats = seated(settings, members, clock)
         self.members: dict[str, Member] = {name: seat.member for name, seat in self._seats.items()}
-        self._schema = self.layout.arrow()
+        self._writer = RecordWriter(self.layout)
         parts = [declared(settings.fusion), *(f"{name}={one.version}" for name, one in self.members.items())]
         self._version = content_id(*(part.encode() for part in parts))[:12]
         self._combiner = Combiner(settings, self._version, fuse)
@@ -349,7 +349,7 @@ class EnsembleRunner:
             return "off"
         try:
             times = request.times or (self._clock.now(),) * answer.rows
-            state = self._record(record_batch(self.layout, self._schema, request, answer, times))
+            state = self._record(self._writer.batch(request, answer, times))
         except Exception:
             _LOG.exception("could not record %d predictions of %s", answer.rows, self.name)
             state = "dropped"

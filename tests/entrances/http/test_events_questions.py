@@ -134,3 +134,38 @@ def test_telemetry_counts_by_declared_route():
     ):
         assert line in lines, response.text
     assert "secret-id" not in response.text and "python_info" not in response.text
+
+
+def test_telemetry_says_how_answers_came_about_and_how_members_stand():
+    from choirmaster.exporters.prometheus import PrometheusTelemetry
+    from choirmaster.serve.runner import EnsembleRunner
+    from choirmaster.serve.settings import Fallback
+    from tests.entrances.http.kit import Clock, Fake, runner
+
+    runners = {}
+    telemetry = PrometheusTelemetry(ensembles=runners)
+    constant = Fallback("constant", constant={"no": 0.5, "yes": 0.5})
+    plain = runner({"a": Fake("a", 0.5), "b": Fake("b", RuntimeError())}, quorum=1, fallback=constant)
+    one = EnsembleRunner(plain.settings, plain.members, Clock(), record=lambda _: "queued", telemetry=telemetry)
+    runners["delays"] = one
+    ask = browser(runners=runners, telemetry=telemetry)
+    for _ in range(7):
+        assert ask.post("/api/predict/delays", json=[{"x": 1}, {"x": 2}]).status_code == 200
+    one.members["a"].say = float("nan")
+    assert ask.post("/api/predict/delays", json=[{"x": 1}, {"x": 2}]).status_code == 200
+    lines = ask.get("/metrics").text.splitlines()
+    for line in (
+        'choirmaster_answers_total{ensemble="delays",outcome="degraded"} 7.0',
+        'choirmaster_answers_total{ensemble="delays",outcome="fallback"} 1.0',
+        'choirmaster_answer_seconds_count{ensemble="delays"} 8.0',
+        'choirmaster_member_calls_total{ensemble="delays",member="b",status="failed"} 5.0',
+        'choirmaster_member_calls_total{ensemble="delays",member="b",status="quarantined"} 3.0',
+        'choirmaster_member_calls_not_made_total{ensemble="delays",member="b",why="breaker_open"} 3.0',
+        'choirmaster_member_masked_rows_total{ensemble="delays",member="a",reason="not_finite"} 2.0',
+        'choirmaster_member_breaker{ensemble="delays",member="b",state="open"} 1.0',
+        'choirmaster_member_breaker{ensemble="delays",member="a",state="closed"} 1.0',
+        'choirmaster_member_breaker_opened_total{ensemble="delays",member="b"} 1.0',
+        'choirmaster_member_ready{ensemble="delays",member="b",role="voter"} 0.0',
+        'choirmaster_ready{ensemble="delays"} 1.0',
+    ):
+        assert line in lines, line
