@@ -86,10 +86,14 @@ class Served:
         self._found = queue.Queue()
         self._reader = None
 
+    def arguments(self):
+        """Return what else the command is told."""
+        return []
+
     def spawn(self):
         """Start; the address comes later."""
         self._found = queue.Queue()
-        command = [sys.executable, "-m", "choirmaster", "serve", str(self.config)]
+        command = [sys.executable, "-m", "choirmaster", "serve", str(self.config), *self.arguments()]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment
         )

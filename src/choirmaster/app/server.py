@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from choirmaster.app.installation import Installation
 from choirmaster.config import Access
 from choirmaster.errors import ChoirmasterError
 from choirmaster.exporters.prometheus import PrometheusTelemetry
+from choirmaster.exporters.workers import SharedPage
 from choirmaster.http.server import bind, build_app, run
 from choirmaster.http.settings import AccessSettings, Token
 from choirmaster.http.table import Route, Services
@@ -39,8 +41,33 @@ def access_settings(config: Access) -> AccessSettings:
     )  # fmt: skip
 
 
-def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shared:
+    """What one of several server processes shares with the others.
+
+    Attributes
+    ----------
+    listener : socket
+        Listens already.
+    number : int
+        Which process it is, from 0.
+    pages : Path
+        The folder where each leaves its metrics.
+    ready : callable
+        Called once requests are accepted.
+    """
+
+    listener: socket.socket
+    number: int
+    pages: Path
+    ready: Callable[[], None]
+
+
+def serve(
+    path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Callable[[str], None],
+    shared: Shared | None = None,
+) -> None:  # fmt: skip
+    """Serve until SIGTERM or SIGINT, as the only process or as one of several.
 
     With ``wait`` the server starts although models or ensembles are not there yet: it says so, is not ready, reads the
     configuration again twice a second and takes up what has come.
@@ -50,7 +77,8 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
     telemetry = site.telemetry = PrometheusTelemetry(backlog=site.backlog, dropped=site.dropped, ensembles=site.runners)
     settings = access_settings(site.config.access)
     settings.check()
-    listener = bind(settings)
+    listener = shared.listener if shared else bind(settings)
+    page = SharedPage(shared.pages, shared.number, telemetry) if shared else None
     port = listener.getsockname()[1]
     scheme = "https" if settings.tls else "http"
     site.address = f"{scheme}://{settings.host}:{port}"
@@ -61,6 +89,8 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
     site.on_alert = lambda alert: tell(_event(alert))
 
     def start() -> None:
+        if page is not None:
+            page.start()
         site.drainer.start()
         work: list[Callable[[], None]] = [lambda: site.follower.run(stop)]
         if wait:
@@ -77,16 +107,22 @@ def serve(path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool
         until = site.clock.monotonic() + END_SECONDS
         for thread in threads:  # one that is cut off has written nothing by half: the next look does it again
             thread.join(max(0.0, until - site.clock.monotonic()))
+        if page is not None:
+            page.close()
         site.close()
 
     services = Services(
-        site.runners, site.clock, telemetry, site.ingest(), site.queries, site.store.add_audit,
+        site.runners, site.clock, page or telemetry, site.ingest(), site.queries, site.store.add_audit,
         site.operator, pages=[_page(one) for one in dashboard.routes(site.queries)], version=_version(),
         on_start=(start,), on_close=(close,),
     )  # fmt: skip
-    site.store.add_audit(AuditEntry(site.clock.now(), "process", "serve", site.address, "start", "", ""))
+    if shared is None or not shared.number:
+        site.store.add_audit(AuditEntry(site.clock.now(), "process", "serve", site.address, "start", "", ""))
     listener.listen(BACKLOG)  # who reads the next line may connect at once
-    tell(f"choirmaster listens on {site.address} (dashboard, API and /v2)")
+    if shared is None:
+        tell(f"choirmaster listens on {site.address} (dashboard, API and /v2)")
+    else:
+        shared.ready()
     run(build_app(services, dataclasses.replace(settings, listen=f"{settings.host}:{port}")), settings, listener)
 
 

@@ -73,11 +73,13 @@ class Services:
 
         return run(out, serve=serve, quick=quick, port=port, progress=progress, tell=tell)
 
-    def serve(self, path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Tell) -> None:
+    def serve(
+        self, path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Tell, workers: int = 1
+    ) -> None:
         """Serve until interrupted."""
-        from choirmaster.app.server import serve
+        from choirmaster.app.workers import serve_several
 
-        serve(path, overrides=overrides, monitor=monitor, wait=wait, tell=tell)
+        serve_several(path, workers=workers, overrides=overrides, monitor=monitor, wait=wait, tell=tell)
 
     def predict(
         self, path: Path, *, ensemble: str, data: str, out: Path, url: str, token_env: str, id: str, time: str,

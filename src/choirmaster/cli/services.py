@@ -73,8 +73,10 @@ class Services(Protocol):
         """Run the flights example; returns its summary. With ``serve`` it stays until interrupted."""
         ...
 
-    def serve(self, path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Tell) -> None:
-        """Serve until interrupted; with ``wait``, also before the models are there."""
+    def serve(
+        self, path: Path, *, overrides: Mapping[str, Any], monitor: bool, wait: bool, tell: Tell, workers: int = 1
+    ) -> None:
+        """Serve until interrupted; with ``wait``, also before the models are there; with several processes if asked."""
         ...
 
     def predict(

@@ -35,7 +35,8 @@ class Loaded(msgspec.Struct, frozen=True):
 
 def main(handle: int) -> None:
     """Load what the first frame names, then answer until the other end closes."""
-    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(signal.SIGKILL)
     link = socket.socket(fileno=handle)
     with suppress(Broken):
         try:
@@ -62,11 +63,10 @@ def _text(error: Exception) -> bytes:
     return said[:MOST_TEXT].encode("utf-8", "replace")
 
 
-def _end_with_parent() -> None:
-    """Have the system kill this process when the thread that started it ends, however that comes about."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def end_with_parent(sign: signal.Signals) -> None:
+    """Have the system send this signal when the thread that started this process ends, however that comes about."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PARENT_DEATH, int(sign))
 
 
 def _bound_memory(most: int) -> None:
