@@ -97,14 +97,11 @@ class Installation:
         self.on_alert: Callable[[Mapping[str, object]], None] | None = None
 
     # -- ensembles ----------------------------------------------------------------------------------------------
-    def adopt(self) -> Sequence[str]:
+    def adopt(self) -> None:
         """Load every configured ensemble that is not loaded yet; raises for the first that cannot be."""
-        loaded = []
         for name in self.config.ensembles:
             if name not in self.layouts:
                 self._adopt(name)
-                loaded.append(name)
-        return loaded
 
     def _adopt(self, name: str) -> None:
         config = self.config.ensembles[name]

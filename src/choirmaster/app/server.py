@@ -127,8 +127,12 @@ def serve(
 
 
 def _take_up(site: Installation) -> None:
-    for name in site.adopt():
-        site.start_runner(name)
+    try:
+        site.adopt()
+    finally:  # what could be loaded answers, also where another ensemble cannot be loaded yet
+        for name in site.layouts:
+            if name not in site.runners:
+                site.start_runner(name)
 
 
 def _take_up_when_there(site: Installation, stop: threading.Event, tell: Callable[[str], None]) -> None:

@@ -15,8 +15,10 @@ from skops.io import dumps, get_untrusted_types
 
 from choirmaster.app.files import read_config
 from choirmaster.app.installation import Installation
+from choirmaster.app.server import _take_up
 from choirmaster.app.services import Services
 from choirmaster.config import ConfigProblems
+from choirmaster.errors import MemberError
 from choirmaster.serve.request import PredictRequest, features_table
 from tests.unit.members import scripted_v2 as bad
 
@@ -95,9 +97,7 @@ def test_every_kind_takes_its_own_features_and_ensembles_nest(tmp_path):
 """)  # fmt: skip
         assert Services().check(path) == []
         one = Installation(path)
-        one.adopt()
-        for name in ("whole", "inner"):
-            one.start_runner(name)
+        _take_up(one)
         runner = one.runners["whole"]
         assert runner.members["inner"] is one.runners["inner"]
         answer = runner.answer(request(one.layouts["whole"]))
@@ -129,6 +129,19 @@ def by_carrier(rows):
 def by_b(rows):
     late = rows["b"].to_numpy() ** 2 / 100
     return np.column_stack([late, 1 - late])
+
+
+def test_an_ensemble_that_cannot_be_loaded_keeps_no_other_from_answering(tmp_path):
+    path = site(tmp_path, [f"ok: {{callable: '{BY_CARRIER}', features: [carrier], classes: [late, ok]}}"], """\
+  broken:
+    task: regression
+    members: {gone: {file: gone.onnx}}
+""")  # fmt: skip
+    one = Installation(path)
+    with pytest.raises(MemberError, match="cannot read a model file"):
+        _take_up(one)
+    assert list(one.runners) == ["whole"]
+    one.close()
 
 
 def adopted(path):
