@@ -16,7 +16,7 @@ from choirmaster.times import Grain
 from choirmaster.values import Reason, Value
 from choirmaster.watch.evaluate import ValueRows
 
-MAX_ROWS = 10_000  # of either side
+MAX_ROWS = 5_000  # of either side
 
 
 def tell_apart(

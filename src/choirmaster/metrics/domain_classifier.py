@@ -21,7 +21,7 @@ def domain_classifier_auc(current: RowScores, _: RowScores) -> Value:
     """ROC AUC of a classifier that tells the rows of a window from those of the reference.
 
     Definition   mean of the ``roc_auc`` of both halves of the rows, each scored by a fit on the other half
-                 (:func:`choirmaster.drift.domain.domain_scores`); at most 10,000 rows of either side, evenly spaced
+                 (:func:`choirmaster.drift.domain.domain_scores`); at most 5,000 rows of either side, evenly spaced
     Range        [0, 1]; about 0.5, above or below, where nothing has moved; 1 where every row is recognised
     Undefined    needs_rows (files, stores and Spark: only frames in memory have the rows), no_rows, no_reference,
                  too_few_rows (below 30 on either side)

@@ -9,11 +9,13 @@ from choirmaster.catalogue.titles import MOVED
 from choirmaster.reports.facts import Facts
 from choirmaster.reports.model import Column, Section, Table
 from choirmaster.reports.sections import FEATURES_DRAWN, FEATURES_LISTED, line_chart, worst_first
-from choirmaster.reports.words import short_title
+from choirmaster.reports.words import metric_title, short_title
 
 MEASURES = ("psi", "ks", "jensen_shannon", "wasserstein_scaled", "hellinger", "total_variation", "l_infinity")
 OF_FEATURES, OF_A_SIDE = 4, 2  # measures side by side
 OF_SERIES = (*(f"{side}_{measure}" for side in MOVED for measure in MEASURES), "label_mean_shift")
+TOGETHER = ("reconstruction_shift", "reconstruction_ks", "domain_classifier_auc", "reconstruction_error")
+ALL_SERIES = "all"
 BRIEF = {f"{side}_{measure}": f"{words.capitalize()}, {short_title(measure)}"
          for side, (words, _) in MOVED.items() for measure in MEASURES}  # fmt: skip
 BRIEF["label_mean_shift"] = "Mean label, sd"
@@ -67,6 +69,24 @@ def _table(facts: Facts, worst: Sequence[str], names: Sequence[str]) -> Table:
             row[f"{metric}.newest"] = found[max(found)]["value"] if found else None
         rows.append(row)
     return Table(tuple(columns), tuple(rows))
+
+
+def together(facts: Facts) -> Section | None:
+    """Draw how far the features have moved together, and list what was measured of it."""
+    found = {metric: facts.of_series(metric).get(ALL_SERIES) or {} for metric in TOGETHER}
+    rows = []
+    for metric, values in found.items():
+        known = [(one["value"], at) for at, one in values.items() if one["value"] is not None]
+        largest, at = max(known, key=lambda pair: abs(pair[0]), default=(None, ""))
+        if known:
+            rows.append({"what": metric_title(metric), "largest": largest, "at": at, "newest": values[max(values)]})
+    if not rows:
+        return None
+    columns = (Column("what", "measure", "text", 2.0), Column("largest", "largest", "number"),
+               Column("at", "in window", "time", 1.1), Column("newest", "newest", "value", 1.5))  # fmt: skip
+    chart = line_chart(facts, TOGETHER[0], {"all features": found[TOGETHER[0]]})
+    words = "Features may move together, or no longer do, where each of them alone is as it was."
+    return Section("All features together", (words,), (chart,) if chart else (), (Table(columns, tuple(rows)),))
 
 
 def series(facts: Facts) -> Section | None:

@@ -300,3 +300,18 @@ def test_drift_is_listed_by_the_measures_there_are(tmp_path):
     every = page("all")
     assert "Wasserstein, sd, largest" in every
     assert "Score, JS, largest" not in every  # two measures of each side are enough
+
+
+def test_all_features_together_have_a_section_where_they_were_measured(tmp_path):
+    rng = np.random.default_rng(4)
+    time = np.datetime64("2026-01-01T00:00:00.000000") + np.arange(600) * np.timedelta64(1, "h")
+    x = rng.normal(size=600)
+    rows = {"y": rng.integers(0, 2, 600), "p": rng.uniform(size=600), "a": x, "b": x + rng.normal(size=600), "t": time}
+    schema = cm.Schema("binary", label="y", prediction="p", numeric=["a", "b"], time="t")
+    for metrics, shown in ((["psi"], False), (["psi", "reconstruction_shift", "domain_classifier_auc"], True)):
+        result = cm.monitor(rows, reference=rows, schema=schema, window="1w", metrics=metrics)
+        result.to_html(tmp_path / "page.html")
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert ("All features together" in page) == shown
+        assert ("Shift of the reconstruction error" in page) == shown
+        result.to_pdf(tmp_path / "page.pdf")
