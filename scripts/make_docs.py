@@ -187,7 +187,7 @@ def configuration() -> str:
 def metrics() -> str:
     """Return docs/metrics.md."""
     from choirmaster import metrics as declared
-    from choirmaster.fusion import RULES
+    from choirmaster.fusion import CALIBRATIONS, RULES
     from choirmaster.values import REASON_TEXT, Kind
 
     words = {"quality": "Quality (needs labels)", "drift": "Drift (compares with a reference)",
@@ -201,9 +201,12 @@ def metrics() -> str:
         ]  # fmt: skip
         head = ("name", "definition", "better", "unit", "tasks", "interval", "state", "source")
         parts += [f"## {words[family]}\n", table(head, rows)]
-    rows = [[f"`{one.name}`", one.definition, one.range, ", ".join(one.tasks), "; ".join(one.edge_cases), one.source]
-            for one in RULES]  # fmt: skip
-    parts += ["## Fusion rules\n", table(("name", "definition", "range", "tasks", "edge cases", "source"), rows)]
+    head = ("name", "definition", "range", "tasks", "parameters", "edge cases", "source")
+    for title, listed in (("Fusion rules", RULES), ("Recalibrations", CALIBRATIONS)):
+        rows = [[f"`{one.name}`", one.definition, one.range, ", ".join(one.tasks),
+                 ", ".join(f"`{key}`" for key in one.parameters), "; ".join(one.edge_cases), one.source]
+                for one in listed]  # fmt: skip
+        parts += [f"## {title}\n", table(head, rows)]
     parts += ["## Reasons\n", "Why a value may be undefined.\n",
               table(("reason", "meaning"), [[f"`{one}`", text] for one, text in REASON_TEXT.items()])]  # fmt: skip
     kinds = {Kind.REALIZED: "with labels", Kind.ESTIMATED: "without labels; no metric of this version",

@@ -12,7 +12,7 @@ import pytest
 
 from choirmaster.cli.main import COMMANDS, GROUPS
 from choirmaster.config import model
-from choirmaster.fusion import RULES
+from choirmaster.fusion import CALIBRATIONS, RULES
 from choirmaster.http.routes import ROUTES
 from choirmaster.metrics import METRICS
 from choirmaster.values import VALUE_COLUMNS, Reason
@@ -59,7 +59,7 @@ def test_every_key_of_the_configuration_is_explained(kind):
 
 def test_every_metric_rule_and_reason_is_listed():
     cells = first_cells(page("metrics.md"))
-    assert set(cells) >= {one.name for one in METRICS} | {one.name for one in RULES} | {str(one) for one in Reason}
+    assert set(cells) >= {one.name for one in (*METRICS, *RULES, *CALIBRATIONS)} | {str(one) for one in Reason}
 
 
 def test_every_command_is_listed():

@@ -1,4 +1,4 @@
-"""The guide to measuring is one program from top to bottom, and prints what stands below each block."""
+"""A guide is one program from top to bottom, and prints what stands below each block."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from choirmaster.layout import Task
 from tests.docs.readme import TOP, examples
 
@@ -14,8 +16,9 @@ PAGE = (TOP / "docs" / "measuring.md").read_text(encoding="utf-8")
 END = "----- end of a block -----"
 
 
-def test_the_page_prints_what_it_shows(tmp_path: Path):
-    told = examples(PAGE)
+@pytest.mark.parametrize("name", ["measuring.md", "fusion.md"])
+def test_the_page_prints_what_it_shows(name: str, tmp_path: Path):
+    told = examples((TOP / "docs" / name).read_text(encoding="utf-8"))
     program = "".join(f"{code}\nprint({END!r})\n" for code, _ in told)
     argv = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)

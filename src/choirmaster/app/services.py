@@ -149,7 +149,7 @@ class Services:
             return site.queries.values(query, window, bounds[2])
 
     def describe(self, name: str) -> Mapping[str, Any]:
-        """Return what a metric, fusion rule or candidate is."""
+        """Return what a metric, fusion rule or calibration is."""
         from choirmaster.app.describing import describe
 
         return describe(name)

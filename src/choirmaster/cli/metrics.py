@@ -68,7 +68,7 @@ def _in_words(table: pa.Table) -> pa.Table:
 
 
 def describe(name: str = "", *, json: Json = False) -> int:
-    """Say what a metric, drift measure, fusion rule or candidate is: definition, range, when undefined, source.
+    """Say what a metric, drift measure, fusion rule or calibration is: definition, range, when undefined, source.
 
     Example: choirmaster describe roc_auc
 

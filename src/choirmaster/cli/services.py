@@ -122,7 +122,7 @@ class Services(Protocol):
         ...
 
     def describe(self, name: str) -> Record:
-        """Return what a metric, drift measure, fusion rule or candidate is: at least ``name``, ``kind``, ``text``.
+        """Return what a metric, drift measure, fusion rule or calibration is: at least ``name``, ``kind``, ``text``.
 
         ``''`` returns ``{"names": [...]}``.
         """
