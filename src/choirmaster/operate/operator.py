@@ -11,7 +11,7 @@ from choirmaster.overlay import Decision, Declared, Overlay, Standing, Verb, due
 from choirmaster.overlay.checks import check_voters, read_length, read_member, read_reason, read_role, read_weights
 from choirmaster.overlay.words import described, subject_words
 from choirmaster.ports import AuditEntry, Clock, Decisions
-from choirmaster.times import isoformat
+from choirmaster.times import SECOND, isoformat
 
 TRIES = 20  # two who decide at the same moment try again, one after the other
 CLOCK = "clock"  # who ends a decision whose time has run out
@@ -196,8 +196,13 @@ class Operator:
 
 
 def _decision(ensemble: str, verb: Verb, ask: Ask, now: int, **more: Any) -> Decision:
-    until = now + read_length(ask.lasting, where=ensemble) if ask.lasting else None
+    until = _second(now + read_length(ask.lasting, where=ensemble)) if ask.lasting else None
     return Decision(ensemble, verb, now, ask.who, automatic=ask.automatic, until=until, **more)
+
+
+def _second(instant: int) -> int:
+    """Return the first whole second that is not before an instant: the end of a decision is read by people."""
+    return -(-instant // SECOND) * SECOND
 
 
 def _answer(decision: Decision, audit: AuditEntry) -> dict[str, Any]:

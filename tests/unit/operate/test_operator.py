@@ -134,6 +134,13 @@ def test_the_overlay_wins_over_another_file_and_gives_way_when_cleared():
     assert {each["name"]: (each["role"], each["weight"]) for each in found["members"]}["a"] == ("shadow", 3.0)
 
 
+def test_a_decision_ends_at_a_whole_second_and_never_too_early():
+    store, clock = Memory(), Clock()
+    clock.at += 1
+    operator(store, clock).freeze("fraud", ask(lasting="1h"))
+    assert store.kept[0].until == START + HOUR + SECOND
+
+
 def test_two_who_decide_at_once_both_get_through_one_after_the_other():
     store = Memory()
     first, second = operator(store), operator(store)

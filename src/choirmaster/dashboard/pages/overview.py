@@ -32,7 +32,7 @@ DECIDED = (
     column("what", "what"),
     column("now", "now"),
     column("file", "configuration"),
-    column("set", "set by", "words"),
+    column("set", "decision", "words"),
 )
 
 
@@ -46,8 +46,10 @@ def overview(queries: Queries, asked: Asked) -> dict[str, Any]:
         "alerts_firing": firing,
         "predictions": sum(int(summary.get("predictions") or 0) for summary in summaries),
     }
+    set_now = decided(summaries)
+    counts["decided"] = len(set_now["rows"])
     one = table("ensembles", "Ensembles", COLUMNS, rows, empty="no ensemble yet; the configuration names them")
-    return frame(asked, "overview", "Overview", tables=[one, decided(summaries)], counts=counts)
+    return frame(asked, "overview", "Overview", tables=[one, set_now], counts=counts)
 
 
 def decided(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
