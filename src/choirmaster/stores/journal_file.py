@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS damaged (
   sequence INTEGER PRIMARY KEY, received_at INTEGER, kind TEXT, ensemble TEXT, rows INTEGER, payload BLOB, reason TEXT);
 """
 _ROW = "SELECT received_at, kind, ensemble, rows, payload, checksum FROM batches WHERE sequence = ?"
+_WAITING = (
+    "SELECT sequence, received_at, kind, ensemble, payload, checksum FROM batches "
+    "WHERE sequence > ? AND ensemble IN (?, '*') ORDER BY sequence"
+)
 _ONE = "SELECT sequence FROM batches WHERE sequence = ?"
 _PROBES = 100_000  # the last sequence may be damaged too
 BUSY_SECONDS = 30.0
@@ -200,6 +204,18 @@ class JournalFile:
         """Close the file."""
         with self._reading:
             self._reader.close()
+
+
+def waiting_parts(path: Path, ensemble: str, drained: Callable[[str], int]) -> Iterator[Part]:
+    """Yield what a journal file holds for an ensemble and the store does not, without writing to the file.
+
+    Labels for every ensemble are among them; what is damaged is left to the drainer.
+    """
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as link:
+        (identity,) = link.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        for sequence, received_at, kind, name, payload, check in link.execute(_WAITING, (drained(identity), ensemble)):
+            if checksum(received_at, kind, name, payload) == check:
+                yield Part(identity, sequence, received_at, Batch(EventKind(kind), name, decode(payload)))
 
 
 def journal_files(folder: Path) -> list[Path]:

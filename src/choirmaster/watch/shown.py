@@ -43,6 +43,7 @@ def prediction(
     """Return one kept prediction, of the store or of what waits for it; None for an id that nobody knows."""
     row = store.find(settings.name, identity)
     waits, labels = (None, ()) if waiting is None else waiting(settings.name, identity)
+    row = row or (None if waits else store.find(settings.name, identity))  # it may have been drained in between
     found = row or waits
     if found is None:
         return None

@@ -113,7 +113,7 @@ class Site:
         self.runner = EnsembleRunner(plain.settings, plain.members, Clock(), record=DurableRecorder(self.journal),
                                      fuse=fuse)  # fmt: skip
         facts = {"fusion": "weighted_mean", "weights": dict(WEIGHTS.values)}
-        queries = Queries(self.store, [MonitorSettings("delays", LAYOUT, facts=facts)],
+        self.queries = queries = Queries(self.store, [MonitorSettings("delays", LAYOUT, facts=facts)],
                           waiting=Waiting(folder / "journal", self.store))  # fmt: skip
         ingest = IngestService(self.journal, self.store, {"delays": LAYOUT})
         made = services(runners={"delays": self.runner}, ingest=ingest, queries=queries)
@@ -174,6 +174,27 @@ def test_one_prediction_whole(site):
     (label,) = found["labels"]
     assert label == {"value": "yes", "known_at": "2013-04-23T00:00:00Z", "source": "desk", "state": "stored",
                      "revision": label["revision"], "recorded_at": isoformat(NOW)}  # fmt: skip
+
+
+def test_a_damaged_journal_hides_no_other(site, tmp_path):
+    one = site()
+    (tmp_path / "journal" / "a0.sqlite").write_bytes(b"no database at all, and longer than a header of one" * 20)
+    one.ask.post("/api/predict/delays", json=ROW)
+    assert one.show()["state"] == "queued"
+
+
+def test_a_row_that_is_drained_while_it_is_looked_for_is_found(site, tmp_path):
+    one = site()
+    one.ask.post("/api/predict/delays", json=ROW)
+    looked = Waiting(tmp_path / "journal", one.store)
+
+    def late(ensemble, identity):
+        one.drainer.drain()
+        return looked(ensemble, identity)
+
+    assert one.queries.waiting is not None
+    one.queries.waiting = late
+    assert one.show()["state"] == "stored"
 
 
 def test_a_label_that_was_corrected_stands_beside_the_one_before(site):
