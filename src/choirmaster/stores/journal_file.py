@@ -29,7 +29,6 @@ _WAITING = (
     "SELECT sequence, received_at, kind, ensemble, payload, checksum FROM batches "
     "WHERE sequence > ? AND ensemble IN (?, '*') ORDER BY sequence"
 )
-_ONE = "SELECT sequence FROM batches WHERE sequence = ?"
 _PROBES = 100_000  # the last sequence may be damaged too
 BUSY_SECONDS = 30.0
 
