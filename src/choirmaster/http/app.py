@@ -104,23 +104,15 @@ async def _answered(
 
 
 async def _bounded(call: Call) -> Response:
-    """Run an event's handler, or refuse at once, before its body is read, when it would wait too long."""
+    """Run an event's handler, or refuse at once, before its body is read, when too many are in flight."""
     door = call.pools.door
-    if not door.admits(_deadline(call)):
-        raise Unavailable("too many requests in flight", got=str(door.inside), expected=f"at most {door.limit}, and a "
-                          "wait that leaves time for the answer")  # fmt: skip
+    if not door.admits():
+        raise Unavailable("too many requests in flight", expected=f"at most {door.allowed} now", got=str(door.inside))
     door.enter()
     try:
         return await call.route.handler(call)
     finally:
-        door.leave(call.services.clock.monotonic())
-
-
-def _deadline(call: Call) -> float | None:
-    """Return how long a prediction may take; None for other events."""
-    name = call.path("ensemble") or call.path("model").partition(".")[0]
-    runner = call.services.runners.get(name)
-    return None if runner is None else runner.settings.deadline_seconds
+        door.leave()
 
 
 def _audit(call: Call, status: int) -> None:

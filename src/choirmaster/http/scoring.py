@@ -33,8 +33,9 @@ async def in_turn(call: Call, work: Callable[[], T]) -> T:
 class Timed:
     """One request to a model, counted when it ends: as answered, with the time of each step, or as failed."""
 
-    def __init__(self, call: Call, model: str) -> None:
+    def __init__(self, call: Call, model: str, runner: EnsembleRunner) -> None:
         self._clock, self._statistics, self._model = call.services.clock, call.services.statistics, model
+        self._door, self._seconds = call.pools.door, runner.settings.deadline_seconds
         self.arrived = self._clock.monotonic()
         self._laps = [self.arrived]
         self.rows = 0
@@ -43,6 +44,7 @@ class Timed:
         """Take the rows, which are now read; returns them with the time they have been here since."""
         self.rows = request.rows
         self.lap()
+        self._door.started(self._laps[-1] - self.arrived, self._seconds)
         return replace(request, arrived=self.arrived)
 
     def lap(self) -> None:
@@ -69,7 +71,7 @@ async def infer(call: Call) -> Response:
     """Answer an infer request."""
     found = find_model(call)
     raw = await read_body(call.request, call.settings.limits)
-    timed = Timed(call, found.name)
+    timed = Timed(call, found.name, found.runner)
     return await in_turn(call, lambda: _infer(call, found, raw, timed))
 
 
@@ -117,7 +119,7 @@ async def predict(call: Call) -> Response:
     if call.query("explain", "false") not in ("true", "false"):
         raise RequestError("bad explain", where="?explain", expected="true or false", got=call.query("explain")[:40])
     raw = await read_body(call.request, call.settings.limits)
-    timed = Timed(call, runner.name)
+    timed = Timed(call, runner.name, runner)
     return await in_turn(call, lambda: _predict(call, runner, kind, raw, timed))
 
 

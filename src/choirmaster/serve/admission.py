@@ -1,68 +1,75 @@
-"""Who is let in: a request that would wait longer than it may is refused at once, before anything is spent on it.
+"""Who is let in: a queue that is longer than the deadline answers nobody in time, however fast it is worked off.
 
-A queue that is longer than the deadline answers nobody in time, however fast it is worked off. So the wait of a
-newcomer is foretold from how many are inside and how fast they have been leaving, and it is let in only where enough of
-its time is left. Pure: time comes in as an argument. Not thread-safe; the event loop is its only caller.
+What counts is how much of its time a request had spent when its members were about to be asked. Where that is more than
+half, fewer are let in at once; where it is less, one more now and then. Slow members do not count, for waiting for them
+is no queue: only what is spent before they are asked says that the server has too much to do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 
-SMOOTHING = 0.05
-"""Weight of the newest departure in the mean time between two."""
 PATIENCE = 0.5
-"""Share of its time that a request may spend on waiting."""
-ALWAYS = 4
-"""So many are let in whatever is foretold: only those who leave teach how fast it goes now."""
+"""Share of its time that a request may spend before members are asked."""
+LEAST = 4
+"""So many are let in whatever happens: only those who come in can tell that it goes well again."""
+CUT = 0.7
+"""What is left of the number inside where it was too many."""
 
 
-@dataclass(slots=True)
 class Admission:
-    """Counts who is inside, and foretells a newcomer's wait.
+    """Counts who is inside, and how many may be. Thread-safe.
 
     Parameters
     ----------
     limit : int
-        Most requests inside at once, whatever their time.
+        Most requests inside at once.
 
     Examples
     --------
-    >>> door = Admission(limit=100)
-    >>> for _ in range(8):
+    >>> door = Admission(100)
+    >>> for _ in range(20):
     ...     door.enter()
-    >>> for moment in (1.0, 1.5, 2.0, 2.5):
-    ...     door.leave(moment)
-    >>> door.inside, door.wait
-    (4, 2.0)
-    >>> door.admits(10.0), door.admits(0.1)
-    (True, False)
+    >>> door.admits()
+    True
+    >>> door.started(0.09, 0.1)  # nine tenths of its time were gone
+    >>> door.admits(), door.allowed
+    (False, 14)
     """
 
-    limit: int
-    inside: int = 0
-    pace: float = 0.0
-    _left: float | None = None
+    def __init__(self, limit: int) -> None:
+        self.limit, self.inside = limit, 0
+        self._allowed = float(limit)
+        self._before = 0  # those who came in before the last cut, and so say nothing about it
+        self._lock = threading.Lock()
 
     @property
-    def wait(self) -> float:
-        """Seconds that a newcomer will wait."""
-        return self.inside * self.pace
+    def allowed(self) -> int:
+        """How many may be inside now."""
+        return min(self.limit, max(LEAST, round(self._allowed)))
 
-    def admits(self, seconds: float | None = None) -> bool:
-        """Return whether one more may enter; ``seconds`` is the time it has, None where that does not matter."""
-        if self.inside >= self.limit:
-            return False
-        return seconds is None or self.inside < ALWAYS or self.wait <= PATIENCE * seconds
+    def admits(self) -> bool:
+        """Return whether one more may enter."""
+        return self.inside < self.allowed
 
     def enter(self) -> None:
         """Count one in."""
-        self.inside += 1
+        with self._lock:
+            self.inside += 1
 
-    def leave(self, now: float) -> None:
-        """Count one out; while others are inside, the time since the last one left says how fast it goes."""
-        if self._left is not None and self.inside > 1:
-            step = max(0.0, now - self._left)
-            self.pace = step if self.pace == 0.0 else self.pace + SMOOTHING * (step - self.pace)
-        self.inside -= 1
-        self._left = now if self.inside else None
+    def started(self, spent: float, seconds: float) -> None:
+        """Learn how long a request took until its members could be asked, and how long it had in all."""
+        with self._lock:
+            if spent <= PATIENCE * seconds:
+                self._allowed = min(self._allowed + 1.0 / self._allowed, float(self.limit))
+            elif self._before <= 0:
+                self._allowed = max(float(LEAST), CUT * min(self._allowed, self.inside))
+                self._before = self.inside
+            self._before -= 1
+
+    def leave(self) -> None:
+        """Count one out; when nobody is inside any more, whatever was too much is over."""
+        with self._lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self._allowed, self._before = float(self.limit), 0

@@ -141,7 +141,11 @@ sys.path.insert(0, {root!r})
 from choirmaster.http.app import build_app
 from choirmaster.http.server import bind, run
 from choirmaster.http.settings import AccessSettings
-from tests.entrances.http.kit import Fake, runner, services
+from choirmaster.http.table import Services
+build_app(Services({{}}, time), AccessSettings())
+heavy = [name for name in ("sklearn", "scipy", "numba", "pandas", "sqlalchemy", "deltalake") if name in sys.modules]
+seconds = time.process_time()
+from tests.entrances.http.kit import Fake, runner, services  # which loads more than a server does
 import numpy as np
 
 def slow(table):
@@ -152,9 +156,8 @@ def slow(table):
 settings = AccessSettings(listen="127.0.0.1:0")
 one = runner({{"a": Fake("a", slow), "b": Fake("b", 0.5)}}, deadline_seconds=20.0)
 app = build_app(services(runners={{"delays": one}}, on_close=[lambda: print("flushed", flush=True)]), settings)
-heavy = [name for name in ("sklearn", "scipy", "numba", "pandas", "sqlalchemy", "deltalake") if name in sys.modules]
 listener = bind(settings)
-print(listener.getsockname()[1], time.process_time(), ",".join(heavy) or "-", flush=True)
+print(listener.getsockname()[1], seconds, ",".join(heavy) or "-", flush=True)
 run(app, settings, listener)
 print("ended", flush=True)
 """
