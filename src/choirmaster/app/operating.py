@@ -13,7 +13,7 @@ from choirmaster import fusion
 from choirmaster.app.clock import RealClock
 from choirmaster.app.ensembles import standing_of
 from choirmaster.app.files import read_config, store_folder
-from choirmaster.config import Config
+from choirmaster.config import Config, Ensemble
 from choirmaster.errors import StoreError
 from choirmaster.operate.operator import Ask, Operator
 from choirmaster.overlay import Decision, Declared
@@ -28,9 +28,15 @@ TOKEN = "CHOIRMASTER_TOKEN"  # noqa: S105 - the name of a variable, no secret
 def declared_by(config: Config) -> dict[str, Declared]:
     """Return what the file says of each ensemble."""
     return {
-        name: Declared(standing_of(name, one), one.answer.quorum, fusion.get(one.fusion.rule).weighted)
+        name: Declared(standing_of(name, one), one.answer.quorum, fusion.get(one.fusion.rule).weighted,
+                       _fallback(one))
         for name, one in config.ensembles.items()
-    }
+    }  # fmt: skip
+
+
+def _fallback(one: Ensemble) -> str:
+    wish = one.answer.fallback
+    return wish if isinstance(wish, str) and wish in one.members else ""
 
 
 def decide(path: Path, verb: str, *, ensemble: str, url: str, who: str, **given: Any) -> Mapping[str, Any]:

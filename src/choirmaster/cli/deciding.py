@@ -12,7 +12,7 @@ from choirmaster.cli.context import FINE, services
 
 Why = Annotated[str, Parameter("--reason", help="Why, for the audit table; needed.")]
 For = Annotated[str, Parameter("--for", help="How long it holds, such as 2h; for good when not given.")]
-Force = Annotated[bool, Parameter("--force", negative=(), help="Accept fewer voters than the quorum.")]
+Force = Annotated[bool, Parameter("--force", negative=(), help="Accept fewer voters than the quorum, or no fallback.")]
 Who = Annotated[str, Parameter("--who", help="Who does this; by default the user's name. A server takes its token's.")]
 Url = Annotated[str, Parameter("--url", env_var="CHOIRMASTER_URL", help=(
     "A server to ask, such as http://127.0.0.1:8080, with the token in CHOIRMASTER_TOKEN; by default the decision is "

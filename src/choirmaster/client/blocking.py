@@ -139,7 +139,7 @@ class Client:
             For the audit table.
         given
             What the verb takes, ``lasting`` (how long it holds, such as ``2h``) and ``force`` (accept fewer voters
-            than the quorum).
+            than the quorum, or no fallback).
 
         Returns
         -------

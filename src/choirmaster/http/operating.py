@@ -20,7 +20,7 @@ class Reason(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Why something is changed."""
 
     reason: str = ""  # for the audit table; needed
-    force: bool = False  # accept fewer voters than the quorum
+    force: bool = False  # accept fewer voters than the quorum, or no fallback
 
 
 class Timed(Reason, frozen=True, forbid_unknown_fields=True, kw_only=True):

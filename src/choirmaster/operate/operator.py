@@ -31,7 +31,7 @@ class Ask:
     lasting : str
         How long it holds, such as ``2h``; '' for good.
     force : bool
-        Accept fewer voters than the quorum.
+        Accept fewer voters than the quorum, or no fallback.
     automatic : bool
         The system asks by itself; refused while the ensemble is frozen.
     """

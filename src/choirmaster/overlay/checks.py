@@ -86,13 +86,13 @@ def read_weights(given: Mapping[str, float], now: Standing, *, where: str = "") 
 def check_voters(
     before: Sequence[Decision], after: Sequence[Decision], declared: Declared, now: int, *, force: bool, where: str = ""
 ) -> None:
-    """Refuse what would leave too few voters, or none with a weight, now or when something runs out.
+    """Refuse what would leave too few voters, no fallback, or no weight, now or when something runs out.
 
     Raises
     ------
     ConfigError
-        Fewer voters than the quorum, and fewer than without this decision; ``force`` accepts that. Or every voter
-        would weigh nothing, which no fusion can use.
+        Fewer voters than the quorum, or a fallback that would not be asked, where it is better without this decision;
+        ``force`` accepts that. Or every voter would weigh nothing, which no fusion can use.
     """
     for at in _instants(after, now):
         held, then = _standing(before, declared, at), _standing(after, declared, at)
@@ -100,6 +100,10 @@ def check_voters(
         if not force and have < min(declared.quorum, had):
             raise ConfigError("too few voters would be left", where=where, expected=f"the quorum, {declared.quorum}",
                               got=str(have), fix="put another member in first, or accept it with --force")  # fmt: skip
+        if not force and declared.fallback in held.voters and declared.fallback not in then.voters:
+            raise ConfigError("the fallback would not answer every row", where=where, expected="a voter",
+                              got=f"{declared.fallback}: {then.roles[declared.fallback]}",
+                              fix="declare another fallback, or accept it with --force")  # fmt: skip
         if then.voters and not any(then.weights[name] > 0 for name in then.voters):
             raise ConfigError("no voter would have a weight", where=where, expected="at least one above 0",
                               got=", ".join(f"{name} 0" for name in then.voters))  # fmt: skip

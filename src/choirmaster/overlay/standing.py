@@ -40,8 +40,20 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the configuration file says of an ensemble; ``weighted`` is whether its fusion rule reads weights."""
+    """What the configuration file says of an ensemble.
+
+    Attributes
+    ----------
+    standing : Standing
+    quorum : int
+        Members that must be present in a row.
+    weighted : bool
+        Whether its fusion rule reads weights.
+    fallback : str
+        The member whose answer stands in below the quorum; '' where none does.
+    """
 
     standing: Standing
     quorum: int = 1
     weighted: bool = True
+    fallback: str = ""

@@ -19,7 +19,7 @@ ensembles:
       boost: {file: models/boost.onnx}
       net: {file: models/net.onnx}
     fusion: {rule: weighted_mean}
-    answer: {quorum: 1}
+    answer: {quorum: 1, fallback: net}
 """
 WHY = ("--reason", "times out", "--who", "ana")
 
@@ -75,6 +75,11 @@ def test_the_last_voter_goes_out_by_force_only(run):
     run("member", "set", "fraud", "boost", "--role", "shadow", *WHY)
     assert "--force" in run("member", "set", "fraud", "net", "--role", "shadow", *WHY, code=2)
     run("member", "set", "fraud", "net", "--role", "shadow", "--force", *WHY)
+
+
+def test_the_fallback_goes_out_by_force_only(run):
+    assert "the fallback would not answer" in run("member", "set", "fraud", "net", "--role", "off", *WHY, code=2)
+    run("member", "set", "fraud", "net", "--role", "off", "--force", *WHY)
 
 
 def test_check_says_what_holds_in_place_of_the_file_and_makes_no_store(run):

@@ -17,10 +17,16 @@ BODY = json.dumps({"rows": [{"x": X, "carrier": "aa"}] * ROWS})
 
 def weighted(folder):
     """Write the small installation with a rule that reads weights."""
-    config = installation(folder, record="async")
-    text = config.read_text().replace("    answer:", "    fusion: {rule: weighted_mean}\n    answer:")
-    config.write_text(text.replace("record: async", "record: async, deadline: 30s"))  # the machine may be busy
+    config = installation(folder, record="async, deadline: 30s")  # the machine may be busy
+    config.write_text(config.read_text().replace("    answer:", "    fusion: {rule: weighted_mean}\n    answer:"))
     return config
+
+
+class Several(Served):
+    """The server with two processes on one port."""
+
+    def arguments(self):
+        return ["--workers", "2"]
 
 
 class Asking(threading.Thread):
@@ -129,6 +135,20 @@ def test_a_member_out_and_back_and_other_weights_under_load(tmp_path, times):
     assert [tuple(e[k] for k in keys) for e in entries[::-1]] == [tuple(d[k] for k in keys) for d in decide.decided]
     assert len(entries) == 3 * times
     print(f"{len(answers)} answers, {3 * times} decisions; another server followed in {max(took):.3f} s at most")
+
+
+def test_every_process_on_one_port_follows(tmp_path):
+    config = weighted(tmp_path / "site")
+    with Several(config) as server, Operator() as decide:
+        server.spawn().listening()
+        until(lambda: stands(server)[0], ("up", "down"))
+        decide(server, f"/api/members/{ENSEMBLE}/up", role="off")
+        weights = decide(server, f"/api/weights/{ENSEMBLE}", weights={"up": 2.0, "down": 3.0})
+        new = {(("down",), f"decision-{weights['number']}")}  # of 40 connections each process takes some
+        until(lambda: {stands(server) for _ in range(40)}, new)
+        decide(server, f"/api/undo/{ENSEMBLE}")
+        decide(server, f"/api/undo/{ENSEMBLE}")
+        until(lambda: {stands(server) for _ in range(40)}, {(("up", "down"), "equal")})
 
 
 def test_a_decision_outlives_a_restart_and_another_file_and_runs_out_by_itself(tmp_path):

@@ -42,9 +42,9 @@ class Clock:
         return self.at / 1e6
 
 
-def operator(store=None, clock=None, *, quorum=1, weighted=True, **ensembles):
+def operator(store=None, clock=None, *, quorum=1, weighted=True, fallback="", **ensembles):
     """Return an operator over ``fraud`` (and other ensembles), declared as ``FILE`` says."""
-    declared = {"fraud": Declared(FILE, quorum, weighted)} | ensembles
+    declared = {"fraud": Declared(FILE, quorum, weighted, fallback)} | ensembles
     return Operator(store or Memory(), clock or Clock(), lambda: declared)
 
 

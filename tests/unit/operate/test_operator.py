@@ -69,6 +69,18 @@ def test_what_runs_out_later_may_not_leave_too_few_either():
     one.set_role("fraud", "a", "off", ask(lasting="1h"))
 
 
+def test_the_member_that_stands_in_goes_out_by_force_only():
+    one = operator(fallback="a")
+    with pytest.raises(
+        ConfigError, match="fallback would not answer every row, fraud: expected a voter, got a: shadow"
+    ):
+        one.set_role("fraud", "a", "shadow", ask())
+    one.set_role("fraud", "b", "off", ask())
+    one.clear_role("fraud", "b", ask())
+    one.set_role("fraud", "a", "off", ask(force=True))
+    one.set_role("fraud", "a", "shadow", ask())
+
+
 def test_the_last_weight_cannot_be_taken_out_by_a_role():
     one = operator()
     one.set_weights("fraud", {"a": 0}, ask())
