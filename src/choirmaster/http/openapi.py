@@ -42,7 +42,7 @@ def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "operationId": _name(route),
         "x-roles": sorted(route.roles),
-        "responses": {"200": {"description": "fine", "content": {kind: {"schema": shape} for kind in route.media}}},
+        "responses": {"200": {"description": "fine", "content": _content(route.media, shape)}},
     }
     for status, text in _REFUSALS.items():
         content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -52,11 +52,16 @@ def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
     if parameters:
         out["parameters"] = parameters
     if route.body is not None:
-        content = {"application/json": {"schema": schemas[id(route.body)]}}
-        out["requestBody"] = {"required": True, "content": content}
+        out["requestBody"] = {"required": True, "content": _content(route.takes, schemas[id(route.body)])}
     if route.roles != EVERYBODY:
         out["security"] = [{"token": []}]
     return out
+
+
+def _content(kinds: Sequence[str], shape: Any) -> dict[str, Any]:
+    """Return the schema by media type; what is no text is bytes."""
+    raw = {"type": "string", "format": "binary"}
+    return {kind: {"schema": shape if kind.startswith(("text/", "application/json")) else raw} for kind in kinds}
 
 
 def _name(route: Route) -> str:

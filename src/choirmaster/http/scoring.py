@@ -23,6 +23,7 @@ from choirmaster.serve.request import PredictRequest
 from choirmaster.serve.runner import EnsembleRunner
 
 T = TypeVar("T")
+_TENSORS = ("application/json", "application/octet-stream")  # the second where bytes follow the JSON
 
 
 async def in_turn(call: Call, work: Callable[[], T]) -> T:
@@ -149,7 +150,8 @@ def _parsed(call: Call, runner: EnsembleRunner, kind: str, raw: bytes) -> plain.
 
 ROUTES: tuple[Route, ...] = (
     *both("POST", "/v2/models/{model}/infer", infer, "Predict (Open Inference Protocol V2)", roles=SCORE,
-          kind="event", body=oip.InferRequest, answer=oip.InferResponse),
+          kind="event", body=oip.InferRequest, answer=oip.InferResponse, media=_TENSORS, takes=_TENSORS),
     Route("POST", "/api/predict/{ensemble}", SCORE, predict, "Predict from plain records", kind="event",
-          body=plain.Rows, answer=plain.PlainAnswer, parameters=("explain",)),
+          body=plain.Rows, answer=plain.PlainAnswer, parameters=("explain",),
+          takes=("application/json", *ARROW_TYPES)),
 )  # fmt: skip

@@ -153,8 +153,8 @@ class Route:
         ``read``, ``event`` or ``write``; a write goes to the audit under ``action``.
     body, answer : type or None
         msgspec types of the JSON body and answer, for the API description.
-    media : tuple of str
-        Media types of the answer.
+    media, takes : tuple of str
+        Media types of the answer, and of the body.
     """
 
     method: str
@@ -168,6 +168,7 @@ class Route:
     answer: Any = None
     parameters: tuple[str, ...] = ()
     media: tuple[str, ...] = ("application/json",)
+    takes: tuple[str, ...] = ("application/json",)
 
     def __post_init__(self) -> None:
         strangers = self.roles - ANY_ROLE - EVERYBODY

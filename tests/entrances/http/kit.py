@@ -22,7 +22,6 @@ from tests.unit.operate.memory import operator
 
 NOW = 1_366_588_800_000_000  # 2013-04-22T00:00:00Z
 BASE = "http://127.0.0.1:8080"
-pa.array(["warm"])  # the first conversion loads pandas; a server does that at its start, before any deadline runs
 
 
 class Clock:
@@ -152,6 +151,7 @@ class Browser:
 
     def __init__(self, app: Any, base: str = BASE, **headers: str) -> None:
         self.app, self.base, self.headers = app, base, headers
+        pa.array(["warm"])  # the first conversion loads pandas; a server does that at its start, before any deadline
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def send() -> httpx.Response:
