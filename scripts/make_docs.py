@@ -197,7 +197,7 @@ def metrics() -> str:
         rows = [
             [f"`{one.name}`", one.definition, one.better, one.unit, ", ".join(map(str, one.tasks)), one.interval,
              f"`{one.needs}`", one.source]
-            for one in declared.METRICS if one.family == family
+            for one in (*declared.METRICS, *declared.OBSERVED) if one.family == family
         ]  # fmt: skip
         head = ("name", "definition", "better", "unit", "tasks", "interval", "state", "source")
         parts += [f"## {words[family]}\n", table(head, rows)]

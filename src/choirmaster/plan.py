@@ -35,6 +35,8 @@ class Plan:
         Segment column to the values kept, as the reference has them; all others count in ``%other``.
     crosses : mapping
         Crossed columns to the segment keys kept; all others count in the cross's own ``%other``.
+    now : int or None
+        The clock in microseconds UTC: rows up to it say how fresh a window is; None looks at none.
     """
 
     layout: Layout
@@ -42,6 +44,7 @@ class Plan:
     grain: Grain | int | None
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     crosses: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    now: int | None = None
 
     def keys(self, *, segmented: bool) -> tuple[StateKey, ...]:
         """Return what is kept for all rows, or only what is kept for each segment (series and row scores, no calls)."""

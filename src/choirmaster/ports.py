@@ -73,6 +73,12 @@ class Journal(Protocol):
         ...
 
 
+# Of one row: its part, when that was received, and the largest live time that came by the same journal before the part.
+ARRIVAL = pa.schema([("part", pa.int64()), ("received_at", pa.int64()), ("before", pa.int64())])
+# Rows whose time lies in the minute that begins at ``time``: with the same content as the stored one, and with another.
+AGAIN = pa.schema([("time", pa.int64()), ("same", pa.int64()), ("other", pa.int64())])
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """Rows that arrived since the last measuring, handed out by the store and given back with the new states.
@@ -90,6 +96,10 @@ class Pending:
         The store's own.
     more : bool
         Whether there was more than was handed out.
+    arrival : pyarrow.Table
+        How each of ``predictions`` came (``ARRIVAL``), in the same order; empty where that is not known.
+    again : pyarrow.Table
+        Live rows of these parts that are not among ``predictions``, because their id is in the store (``AGAIN``).
     """
 
     ensemble: str
@@ -98,6 +108,8 @@ class Pending:
     parts: tuple[str, ...]
     token: Any = None
     more: bool = True
+    arrival: pa.Table = field(default_factory=ARRIVAL.empty_table)
+    again: pa.Table = field(default_factory=AGAIN.empty_table)
 
     @property
     def empty(self) -> bool:
@@ -267,6 +279,13 @@ class Store(Decisions, Protocol):
 
     def watermark(self, ensemble: str) -> int | None:
         """Return the largest live ``time`` or label ``known_at`` stored, in microseconds UTC."""
+        ...
+
+    def newest(self, ensemble: str) -> Mapping[str, int]:
+        """Return the newest event of each source in microseconds UTC; one that lay after its receipt counts as then.
+
+        The sources are ``predictions``, ``labels`` (of no named source) and ``labels:<source>``.
+        """
         ...
 
     # -- small tables -------------------------------------------------------------------------------------------

@@ -123,6 +123,10 @@ NO_NUMBER = {MISSING: 1.0, MEAN: "no_rows", PSI: "no_reference", OUTSIDE: "no_re
 P, Q = frozenset({"p", "fused", "all"}), frozenset({"q", "fused", "all"})
 MEMBERS = frozenset({"p", "q", "fused", "all"})
 ARRIVAL = frozenset({"odd", "all"})  # how rows arrived is told of all of them
+CLOCK = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
+AGAIN, FUTURE, BACK, FRESH = (
+    ("all", name) for name in ("duplicate_id_rate", "future_time_rate", "backwards_time_rate", "freshness")
+)
 HOUR = dt.timedelta(hours=1)
 
 FEATURES: dict[str, Case] = {
@@ -144,6 +148,10 @@ FEATURES: dict[str, Case] = {
     "mixed with lists": odd(fill("a", [1]), expect=NAMES, forms=FRAMES),
     "mixed whole and broken numbers": odd(fill(1, 2.5), expect={MEAN: 1.75}, forms=FRAMES),
     "numbers in text": odd(fill("1", "2", " x", ""), expect={MISSING: 0.25, UNSEEN: 0.0}, forms=FORMS),
+    "numbers, some of them texts": odd(
+        [("n.a.", "?", "")[at % 3] if at % 30 < 3 else f"{at}.5" for at in range(N)], forms=FORMS,
+        expect={("odd", "type_fault_rate"): 8 / 116, MISSING: 0.1}, note="not a number, such as n.a.",
+        schema={"numeric": ["x", "odd"], "categorical": ["place"]}),
     "objects": odd(fill(1 + 2j), expect=NAMES, forms=FRAMES),
     "a value that is no Unicode": odd(fill("\ud800", "a"), expect=NAMES, forms=("columns", "records")),
     "as many categories as rows": odd([f"c{at}" for at in range(N)], expect=NAMES),
@@ -264,8 +272,14 @@ ROLES: dict[str, Case] = {
     "labels infinite": Case({"y": fill(math.inf, 0.0, 1.0)}, error="$.classes: got 0, 1, inf"),
     "labels in lists": Case({"y": fill([0], [2])}, error="$.classes: got 1, [0], [2]"),
     "labels of other names before": Case({}, reference={"y": fill("a", "b")}, error="$.classes: got 0, 1, a, b"),
-    "an id for all": Case({"id": fill("a")}, forms=FORMS, touched=ARRIVAL),
-    "ids null": Case({"id": pa.nulls(N)}, touched=ARRIVAL),
+    "an id for all": Case({"id": fill("a")}, {AGAIN: (N - 1) / N}, forms=FORMS, touched=ARRIVAL),
+    "ids null": Case({"id": pa.nulls(N)}, {AGAIN: None}, touched=ARRIVAL),
+    "ids at length": Case({"id": [f"{'i' * 5000}{at % 60}" for at in range(N)]}, {AGAIN: 0.5}, forms=FORMS,
+                          touched=ARRIVAL),
+    "ids that differ in a blank": Case({"id": [f"{at // 2}{' ' * (at % 2)}" for at in range(N)]}, {AGAIN: 0.0},
+                                       forms=("columns", "parquet", "jsonl"), touched=ARRIVAL),
+    "ids, some null": Case({"id": fill("a", None, "é", None)}, {AGAIN: (N / 2 - 2) / (N / 2)}, touched=ARRIVAL,
+                           forms=("columns", "parquet", "csv", "jsonl")),
     "ids in lists": Case({"id": fill([1], [2])}, window=50, touched=None),
     "ids in bytes": Case({"id": fill(b"\xff")}, window=50, touched=None),
     "ids in broken numbers": Case({"id": fill(1.5, math.nan)}, window=50, touched=None),
@@ -314,7 +328,12 @@ def times(column: Any, seen: int = N, **more: Any) -> Case:
 
 
 TIMES: dict[str, Case] = {
-    "unsorted": Case(lambda columns: columns | {"ts": columns["ts"][::-1]}, forms=FORMS, touched=ARRIVAL),
+    "unsorted": Case(lambda columns: columns | {"ts": columns["ts"][::-1]}, {BACK: (N - 1) / N}, forms=FORMS,
+                     touched=ARRIVAL),
+    "after the clock": Case({"ts": fill(dt.datetime(2200, 1, 1))}, {FUTURE: 1.0, FRESH: "no_rows"}, forms=FORMS,
+                            touched=ARRIVAL),
+    "one after the clock": Case(lambda columns: columns | {"ts": [dt.datetime(2200, 1, 1), *columns["ts"][1:]]},
+                                {FUTURE: 1 / N, BACK: (N - 1) / N}, forms=FORMS, touched=ARRIVAL),
     "all the same": times(fill(START), forms=FORMS),
     "null": times(fill(None, START), N // 2, note="60 rows have no readable time", forms=FORMS),
     "all null": times(pa.nulls(N, pa.timestamp("us")), 0, note="120 rows have no readable time"),
@@ -401,13 +420,14 @@ def rows_of(result: cm.Result, touched: frozenset[str]) -> dict[Row, Row]:
 @cache
 def usual() -> cm.Result:
     """Return what the clean rows give."""
-    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean(), metrics=MEASURED)
+    return cm.monitor(clean(), schema=cm.Schema(**SCHEMA), window=None, reference=clean(), metrics=MEASURED,
+                      now=CLOCK)  # fmt: skip
 
 
 def found_of(result: cm.Result) -> Found:
     out: dict[tuple[str, str], Any] = {}
     for one in result.table.to_pylist():
-        if one["segment"] == "" and one["target"] in ("", "1", "fused"):
+        if one["segment"] == "" and one["target"] in ("", "1", "fused", "predictions"):
             out[one["feature"] or one["series"], one["metric"]] = one["reason"] or one["value"]
     counted = [one for one in result.table.to_pylist() if (one["series"], one["metric"]) == ("p", "label_share")]
     out["p", "rows"] = sum(one["n"] for one in counted)
@@ -427,7 +447,12 @@ def measured(case: Case, form: str, folder: Any) -> cm.Result:
     elif past is not None and not isinstance(past, str):
         past = frame_of(past)
     return cm.monitor(
-        rows, schema=cm.Schema(**SCHEMA | case.schema), window=case.window, reference=past, metrics=MEASURED
+        rows,
+        schema=cm.Schema(**SCHEMA | case.schema),
+        window=case.window,
+        reference=past,
+        metrics=MEASURED,
+        now=CLOCK,
     )
 
 
@@ -466,7 +491,7 @@ def same(found: Any, expected: Any) -> bool:
 
 
 def exact_only(rows: dict[Row, Row]) -> dict[Row, Row]:
-    return {key: value for key, value in rows.items() if key[3] and key[5] != "ks"}
+    return {key: value for key, value in rows.items() if key[3] and key[5] not in ("ks", "type_fault_rate")}
 
 
 @pytest.mark.parametrize("compared", ["with clean rows", "with themselves"])

@@ -225,11 +225,11 @@ def test_sets_of_labels() -> None:
 
 def test_intake() -> None:
     assert CELLS.id == part_id("intake/1", b"mistyped").hex()
-    assert INTAKE.id == part_id("intake/1", b"repeated,future,backwards").hex()
+    assert INTAKE.id == part_id("intake/1", b"repeated,conflicting,future,backwards").hex()
     state = Intake.zero(INTAKE)
-    state.update(np.array([0, 1, -1]), np.array([-1, -1, -1]), np.array([0, 0, 1]))
-    # Cells: 3 rows; one id new, one repeated; no time looked at; two in order, one backwards.
-    expected = state_bytes("intake/1", "08 07 00 05", bytes.fromhex(INTAKE.id), "01 01 01 03 01  06 02 02 04 02")
+    state.update(np.array([0, 1, -1]), np.array([0, 0, -1]), np.array([-1, -1, -1]), np.array([0, 0, 1]))
+    # Cells: 3 rows; one id new, one repeated; two without a conflict; no time looked at; two in order, one backwards.
+    expected = state_bytes("intake/1", "08 09 00 06", bytes.fromhex(INTAKE.id), "01 01 01 01 04 01  06 02 02 04 04 02")
     check(state, INTAKE, expected)
 
 

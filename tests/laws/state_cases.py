@@ -101,7 +101,7 @@ CASES = (
          kernels=True, wide=3),
     Case("sets of labels", LabelSetPart(("a", "b"), (0.5, 0.25)), _row(chance, chance, LABEL, LABEL),
          (F, F, WHOLE, WHOLE), wide=2, wide_labels=True),
-    Case("how rows arrived", INTAKE, _row(*[st.integers(-1, 1)] * 3), (WHOLE, WHOLE, WHOLE)),
+    Case("how rows arrived", INTAKE, _row(*[st.integers(-1, 1)] * 4), (WHOLE,) * 4),
     Case("how cells arrived", CELLS, _row(st.integers(-1, 1)), (WHOLE,)),
     Case("calls", CALLS, _row(st.integers(0, 5), st.integers(-1, 1 << 45), st.integers(0, 1)), (WHOLE, WHOLE, WHOLE)),
     Case("errors of two classes", ErrorPart(THREE, 1, 0, ALL_MASKS, (0.25,)), _row(chance, chance, chance, index),

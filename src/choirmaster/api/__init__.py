@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,7 @@ def monitor(
     exact: bool | str = "auto",
     engine: Any = "local",
     precision: float = 0.02,
+    now: datetime | str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Measure every series and feature of some rows, window by window, in one scan.
@@ -250,6 +252,9 @@ def monitor(
     precision : float
         Half-width of the leading metric's 95 % interval that ``window="auto"`` aims at: as it stands for ratios, times
         the value for errors and losses.
+    now : datetime or str, optional
+        The clock that ``future_time_rate`` and ``freshness`` look at; the wall clock where not given. ISO 8601; a naive
+        time is taken in the schema's zone.
     progress : callable, optional
         ``progress(stage, done, total, text)``.
 
@@ -277,7 +282,7 @@ def monitor(
     from choirmaster.app.gathering import silent
 
     found = measure(current, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
-                    engine=engine, precision=precision, progress=progress or silent)  # fmt: skip
+                    engine=engine, precision=precision, now=now, progress=progress or silent)  # fmt: skip
     return Result(found.schema, found.notes, found.rows, found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from choirmaster import fusion
 from choirmaster.errors import unknown
-from choirmaster.metrics import METRICS, Metric
+from choirmaster.metrics import METRICS, OBSERVED, Metric
 from choirmaster.metrics.base import PREVIOUS, REFERENCE
 from choirmaster.values import Kind
 
@@ -17,7 +17,8 @@ TOGETHER = ("errors/1", "agreement/1", "spread/1")
 
 def describe(name: str) -> Mapping[str, Any]:
     """Return one declaration, or the names there are for ''."""
-    known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in METRICS}  # type: ignore[misc]  # default binds the loop's value
+    declared = (*METRICS, *OBSERVED)
+    known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in declared}  # type: ignore[misc]  # default binds the loop's value
     rules = {one.name: one for one in fusion.RULES}
     known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # default binds the loop's value
     known |= {one.name: (lambda one=one: _calibration(one)) for one in fusion.CALIBRATIONS}  # type: ignore[misc]  # default binds the loop's value

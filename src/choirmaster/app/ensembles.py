@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from choirmaster.alerts.default_rules import default_rules
 from choirmaster.alerts.rules import Rule, Severity, bounded
-from choirmaster.app.files import beside
+from choirmaster.app.files import beside, content_of
 from choirmaster.app.policy import breaker_settings, early_settings, hedge_settings, member_settings
 from choirmaster.config import Config, Ensemble
 from choirmaster.config import Rule as RuleConfig
@@ -87,9 +87,11 @@ def monitor_settings(
     """Return how an ensemble is watched."""
     watch, layout = config.monitor, layout_of(config)
     rows: Callable[[], pa.Table] | None = None
+    content: Callable[[], str] | None = None
     if watch.reference is not None and watch.reference.file is not None:
         file = watch.reference.file
         rows = lambda: reference_rows(beside(config_path, file), layout, members)  # noqa: E731 - one line says it all
+        content = lambda: content_of(beside(config_path, file))  # noqa: E731 - the same
     fused: float | str | None = config.cutoff
     first = watch.reference.first if watch.reference else None
     return MonitorSettings(
@@ -97,7 +99,7 @@ def monitor_settings(
         int(watch.grace), watch.clock,
         int(config.labels.expected), None if config.labels.absent_after is None else int(config.labels.absent_after),
         config.labels.expected_share, rules_of(config), _sinks(config, whole), rows,
-        watch.reference.file if watch.reference and watch.reference.file else "",
+        watch.reference.file if watch.reference and watch.reference.file else "", content,
         {"*": "auto"} | ({FUSED: fused} if fused is not None else {}), config.owner, _facts(name, config, members),
         collect=parse_duration(first) if first else COLLECT_TIME,
         metrics=_metrics(watch.metrics, name), precision=watch.precision if watch.window.chosen else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,15 @@ def read_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
 def beside(config_path: Path, name: str) -> Path:
     """Return a path of the configuration, relative to its folder."""
     return (config_path.parent / name).resolve()
+
+
+def content_of(path: Path) -> str:
+    """Return a 128-bit hash of a file's bytes as hex; '' where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return ""
 
 
 def store_folder(config: Config, config_path: Path) -> Path:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from choirmaster.app.arrival import flagged, typed
+from choirmaster.app.arrival import UNORDERED, Arrivals
 from choirmaster.app.choosing import Automatic
-from choirmaster.app.clock import RealClock
 from choirmaster.app.on_spark import chosen, open_reference, refuse_ordered
 from choirmaster.app.reading import Reader
 from choirmaster.app.rows import Rows, Split, open_rows
@@ -81,7 +80,7 @@ def gather(
     schema: Schema | None = None,
     window: str | int | None = AUTO,
     own_bins: bool = False,
-    flags: bool = False,
+    now: int | None = None,
     row_scores: bool = False,
     engine: Any = "local",
     progress: Progress = silent,
@@ -89,7 +88,7 @@ def gather(
 ) -> Gathered:
     """Count every window and segment of ``current`` over the bins of ``reference``.
 
-    A :class:`Reference` fixes schema columns and bins as it stands; with ``flags`` rows in memory are looked at for how
+    A :class:`Reference` fixes schema columns and bins as it stands; with the clock ``now`` rows are looked at for how
     they arrived, which depends on their order; with ``row_scores`` the reference holds a model of all features; all
     else is as for :func:`choirmaster.monitor`.
     """
@@ -117,13 +116,13 @@ def gather(
     if reader.canonical.missing:
         raise SchemaError("columns are missing", where=rows.name, got=", ".join(reader.canonical.missing))
     progress("reference", 0, 1, "")
-    table = None if rows.table is None else reader.table(rows.table)
-    if flags and table is not None:
-        table = flagged(table, rows.table, reader, RealClock().now())
+    arrivals = None if now is None or elsewhere is not None else Arrivals(reader, rows, now)
+    whole = arrivals.table if arrivals is not None else lambda: reader.table(rows.whole())
+    table = None if rows.table is None else whole()
     if fixed is not None:
         kept, past_table, built = None, None, fixed
     else:
-        table, past_table, source = _sides(reader, rows, table, past, reference, schema, layout, faults, notes)
+        table, past_table, source = _sides(table, whole, past, reference, schema, layout, faults, notes)
         kept = past_table if past_table is not None else table
         if kept is None:  # bins from the first rows; what is wrong in them is counted when they are measured
             kept = Reader(schema, layout, rows.arrow, resolved.time_form, Faults()).table(rows.sample(FIRST_ROWS))
@@ -137,16 +136,17 @@ def gather(
         grain = automatic.look(kept, built, grain)
     del kept
     plan = plan_for(built, grain, calls=False, intake=True)
-    plan = plan if table is None else typed(plan, table)
+    plan = plan if arrivals is None else arrivals.plan(plan)
     if isinstance(grain, int):
-        table = sort_by_time(table if table is not None else reader.table(rows.whole()))
+        table = sort_by_time(table if table is not None else whole())
     if table is None:
         past_table = None  # only rows in memory are compared one by one
     pa.default_memory_pool().release_unused()  # what reading the reference took is free for the scan
     if elsewhere is None:
-        found = scan(_splits(reader, rows, table), plan, progress=lambda done: progress("measure", done, 0, "rows"))
+        found = _scan(reader, rows, table, arrivals, plan, progress, notes)
     else:
-        found = elsewhere.scan(rows, reader, built, grain)
+        found, plan = elsewhere.scan(rows, reader, built, grain, now)
+        notes += [UNORDERED] if now is not None and (schema.id or schema.time) else []
     if not found.rows:
         notes.append(f"rows: there is none to measure in {rows.name}")
     if found.untimed:
@@ -155,11 +155,19 @@ def gather(
     return Gathered(found, plan, built, schema, notes, rows.kind, rows.name, table, past_table, automatic)
 
 
-def _splits(reader: Reader, rows: Rows, table: pa.Table | None) -> list[Split]:
-    """Return canonical rows in pieces: those in memory, else those of the source."""
+def _scan(
+    reader: Reader, rows: Rows, table: pa.Table | None, arrivals: Arrivals | None, plan: Plan, progress: Progress,
+    notes: list[str],
+) -> Scan:  # fmt: skip
+    """Count the rows in memory, where they are, else those of the source."""
+    tell = lambda done: progress("measure", done, 0, "rows")  # noqa: E731 - one line says it all
     if table is not None:
-        return Rows(table.schema, rows.kind, rows.name, table).splits(table.schema.names)
-    return [_through(reader, one) for one in rows.splits(reader.canonical.columns)]
+        return scan(Rows(table.schema, rows.kind, rows.name, table).splits(table.schema.names), plan, progress=tell)
+    if arrivals is None:
+        return scan([_through(reader, one) for one in rows.splits(reader.canonical.columns)], plan, progress=tell)
+    found = scan(arrivals.splits(), plan, progress=tell, seen=arrivals.seen)
+    notes += filter(None, [arrivals.finish(found, plan)])
+    return found
 
 
 def _through(reader: Reader, split: Split) -> Split:
@@ -213,8 +221,8 @@ def _is_share(reference: Any) -> bool:
 
 
 def _sides(
-    reader: Reader, rows: Rows, table: pa.Table | None, past: Rows | None, reference: Any, schema: Schema,
-    layout: Layout, faults: Faults, notes: list[str],
+    table: pa.Table | None, whole: Callable[[], pa.Table], past: Rows | None, reference: Any,
+    schema: Schema, layout: Layout, faults: Faults, notes: list[str],
 ) -> tuple[pa.Table | None, pa.Table | None, str]:  # fmt: skip
     """Return the current rows where they are in memory, the reference rows, and the reference's name."""
     if past is not None:
@@ -226,7 +234,7 @@ def _sides(
         return table, kept, past.name
     if reference is None:
         return table, None, ""
-    table = table if table is not None else reader.table(rows.whole())
+    table = table if table is not None else whole()
     first = _first(str(reference), table)
     ordered = sort_by_time(table)
     notes.append(f"reference: the {reference} ({first} of {table.num_rows} rows); measured are the others")

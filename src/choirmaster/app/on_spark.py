@@ -15,6 +15,7 @@ from choirmaster.engines import spark
 from choirmaster.engines.local import Scan
 from choirmaster.engines.shards import KEYS, PARTIAL, gathered
 from choirmaster.errors import DataError, SchemaError, unknown
+from choirmaster.plan import Plan
 from choirmaster.states.reference import Reference
 from choirmaster.times import Grain
 
@@ -60,20 +61,25 @@ class SparkRun:
                             allowed=_SUFFIXES, fix="leave engine out, or write the rows as Parquet")  # fmt: skip
         return rows
 
-    def scan(self, rows: Rows, reader: Reader, reference: Reference, grain: Grain | int | None) -> Scan:
-        """Return the scan of all rows; what was wrong in them is counted in the reader's faults."""
+    def scan(
+        self, rows: Rows, reader: Reader, reference: Reference, grain: Grain | int | None, now: int | None
+    ) -> tuple[Scan, Plan]:
+        """Return the scan of all rows, and its plan; what was wrong in them is counted in the reader's faults.
+
+        With a clock ``now`` also what each row says of how it arrived.
+        """
         assert not isinstance(grain, int), "windows by row number are refused before"
         frame = getattr(rows, "frame", None)
         if frame is None:
             frame = spark.read_parquet(self.session, [one.resolve().as_uri() for one in rows.files.paths])
-        work = Work(reader.schema, reader.arrow, reader.form, reference, grain)
+        work = Work(reader.schema, reader.arrow, reader.form, reference, grain, now)
         columns = reader.canonical.columns
         table = spark.map_reduce(frame, columns, work.to_bytes(), count=count_rows, merge=merge_rows, form=PARTIAL,
                                  keys=KEYS)  # fmt: skip
         found, tally = gathered(table.to_batches(), work.plan)
         for column, reason, count, examples in tally.faults:
             reader.faults.add(column, reason, count, *examples)
-        return found
+        return found, work.plan
 
 
 def chosen(engine: Any, current: Any) -> SparkRun | None:

@@ -40,13 +40,24 @@ class Rows:
     table: pa.Table | None = None
     files: Any = None
 
-    def splits(self, columns: Sequence[str]) -> list[Split]:
-        """Return independent pieces that threads can read, with these columns only."""
+    def splits(self, columns: Sequence[str], checked: Sequence[str] = ()) -> list[Split]:
+        """Return independent pieces that threads can read, with these columns only.
+
+        Files of texts say of each cell of the columns ``checked`` whether it is no number.
+        """
         if self.table is not None:
             narrow = self.table.select(list(columns))
             size = 8 * BATCH_ROWS
             return [_slice(narrow, at, size) for at in range(0, max(narrow.num_rows, 1), size)]
-        return [_split(one, list(columns)) for one in self.files.splits()]
+        return [_split(one, list(columns), checked) for one in self._pieces]
+
+    def files_of_splits(self) -> list[str]:
+        """Return the file of each split; a frame is one piece of no file."""
+        return [""] if self.files is None else [one.file for one in self._pieces]
+
+    @cached_property
+    def _pieces(self) -> list[Any]:
+        return list(self.files.splits())
 
     def sample(self, rows: int = SAMPLE_ROWS) -> pa.Table:
         """Return the first rows, faults not counted."""
@@ -92,5 +103,5 @@ def _slice(table: pa.Table, at: int, size: int) -> Split:
     return lambda: iter(table.slice(at, size).to_batches(BATCH_ROWS))
 
 
-def _split(split: Any, columns: list[str]) -> Split:
-    return lambda: split.batches(columns, BATCH_ROWS)
+def _split(split: Any, columns: list[str], checked: Sequence[str]) -> Split:
+    return lambda: split.batches(columns, BATCH_ROWS, checked)

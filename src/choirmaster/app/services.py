@@ -65,6 +65,12 @@ class Services:
         problems += _attempt(lambda: check_local(journal_folder(config, path)))
         return problems
 
+    def notices(self, path: Path) -> Sequence[str]:
+        """Return where the references in use are not what the configuration asks for now."""
+        from choirmaster.app.noticing import notices
+
+        return notices(path)
+
     def demo(
         self, *, out: Path, serve: bool, quick: bool, port: int, progress: Progress, tell: Tell
     ) -> Mapping[str, Any]:
@@ -106,13 +112,13 @@ class Services:
     def monitor_files(
         self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None,
         metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local",
-        precision: float = 0.02, progress: Progress,
+        precision: float = 0.02, now: str | None = None, progress: Progress,
     ) -> Result:  # fmt: skip
         """Measure a path or glob without a server or a store."""
         from choirmaster.api import monitor
 
         return monitor(data, reference=reference, schema=schema, window=window, metrics=metrics, exact=exact,
-                       engine=engine, precision=precision, progress=progress)  # fmt: skip
+                       engine=engine, precision=precision, now=now, progress=progress)  # fmt: skip
 
     def monitor_once(self, path: Path, *, ensembles: Sequence[str], progress: Progress) -> Mapping[str, Any]:
         """Measure every window that is due, and send what there is to say."""

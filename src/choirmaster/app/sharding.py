@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from choirmaster.app.arrival import arriving, marked, mixed
 from choirmaster.app.reading import Reader
 from choirmaster.engines.compile import compiled
 from choirmaster.engines.local import Accumulator
@@ -45,6 +46,8 @@ class Work:
     reference : Reference
         Layout, parts and segments; its own states stay at home.
     grain : Grain or None
+    now : int or None
+        The clock: what lies after it is counted; None looks at nothing of how rows arrived.
     """
 
     schema: Schema
@@ -52,11 +55,13 @@ class Work:
     form: str
     reference: Reference
     grain: Grain | None
+    now: int | None = None
 
     @property
     def plan(self) -> Plan:
         """The plan of the scan, the same on every machine."""
-        return plan_for(self.reference, self.grain, calls=False, intake=True)
+        plan = plan_for(self.reference, self.grain, calls=False, intake=True)
+        return plan if self.now is None else arriving(plan, self.now, mixed(self.reference.layout, self.arrow))
 
     def reader(self, faults: Faults) -> Reader:
         """Return what turns rows into canonical ones."""
@@ -65,7 +70,9 @@ class Work:
     def to_bytes(self) -> bytes:
         """Write a JSON header, the Arrow schema and the reference without its states; no pickle."""
         grain = None if self.grain is None else [self.grain.count, self.grain.unit, self.grain.zone]
-        head = json.dumps({"schema": self.schema.as_dict(), "form": self.form, "grain": grain}).encode()
+        head = json.dumps(
+            {"schema": self.schema.as_dict(), "form": self.form, "grain": grain, "now": self.now}
+        ).encode()
         pieces = (head, self.arrow.serialize().to_pybytes(), to_bytes(replace(self.reference, states={})))
         return _MAGIC + b"".join(struct.pack("<Q", len(one)) + one for one in pieces)
 
@@ -81,7 +88,7 @@ class Work:
         schema = Schema(declared.pop("task"), **declared)
         grain = None if plain["grain"] is None else Grain(*plain["grain"])
         return cls(schema, pa.ipc.read_schema(pa.py_buffer(arrow)), plain["form"], from_bytes(reference, BY_KIND),
-                   grain)  # fmt: skip
+                   grain, plain["now"])  # fmt: skip
 
 
 @lru_cache(maxsize=2)
@@ -96,7 +103,8 @@ def count_rows(work: bytes, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Re
     types = [wanted.arrow.field(name) for name in reader.canonical.columns]
     found = Accumulator(wanted.plan, compiled())
     for batch in batches:
-        found.take(reader.batch(_fit(batch, types)))
+        raw = _fit(batch, types)
+        found.take(reader.batch(raw) if wanted.now is None else marked(reader, raw, wanted.now))
     counts = [[*name, count, faults.examples[name]] for name, count in sorted(faults.counts.items())]
     yield from partials(found, counts)
 

@@ -30,6 +30,10 @@ class Wanted(NamedTuple):
         """Whether a metric of all features together is asked for."""
         return wants_row_scores(self.names)
 
+    def includes(self, name: str) -> bool:
+        """Say whether a metric is asked for that is not read off a state."""
+        return self.names in (AUTO, ALL) or name in self.names
+
     def of(self, task: Task, grain: Grain | int | None, chosen: tuple[Choice, ...]) -> tuple[Metrics, Metrics]:
         """Return the metrics of a task for all rows and for segments; in one window none needs a window before."""
         if self.names == AUTO:

@@ -238,9 +238,11 @@ def _features(facts: Facts) -> Iterator[Pair]:
 def _arrival() -> Iterator[Pair]:
     yield "row_count", "how many rows came"
     yield "duplicate_id_rate", "rows that came twice"
+    yield "conflicting_id_rate", "rows that came twice with other content"
     yield "future_time_rate", "times that cannot be yet"
     yield "backwards_time_rate", "rows out of order"
     yield "type_fault_rate", "cells that are not of their column's type"
+    yield "freshness", "how old the newest row is"
 
 
 def _money(facts: Facts) -> Iterator[Pair]:

@@ -12,6 +12,9 @@ from choirmaster.errors import ChoirmasterError
 def check(config: Config = DEFAULT_CONFIG, *, json: Json = False, json_schema: bool = False) -> int:
     """List every problem of a configuration with its path, then each effective value and where it came from.
 
+    Where the store is there, it also says which references in use are not what the configuration asks for now, such as
+    a reference file that holds something else under the same name. That is no problem: they stay until another is set.
+
     Example: choirmaster check choirmaster.yaml
 
     Parameters
@@ -28,6 +31,7 @@ def check(config: Config = DEFAULT_CONFIG, *, json: Json = False, json_schema: b
 
     parsed = services().config(config, {})
     problems = list(services().check(config))
+    notices = [] if problems else list(services().notices(config))
     values = [{"path": path, "value": value, "source": source} for path, value, source in effective(parsed)]
     try:
         decided = list(services().stands(config))
@@ -36,7 +40,8 @@ def check(config: Config = DEFAULT_CONFIG, *, json: Json = False, json_schema: b
     values = _with_decisions(values, decided)
     overrides = [{"ensemble": one["ensemble"], **each} for one in decided for each in one["overrides"]]
     if json:
-        output.as_json({"problems": [one.as_dict() for one in problems], "values": values, "overrides": overrides})
+        output.as_json({"problems": [one.as_dict() for one in problems], "notices": notices, "values": values,
+                        "overrides": overrides})  # fmt: skip
         return USAGE if problems else FINE
     output.records(values)
     for each in overrides:
@@ -45,6 +50,8 @@ def check(config: Config = DEFAULT_CONFIG, *, json: Json = False, json_schema: b
         )
     for one in problems:
         output.hint(f"problem: {one}")
+    for notice in notices:
+        output.hint(f"notice: {notice}")
     output.hint(f"{len(problems)} problems" if problems else f"{config} is fine")
     return USAGE if problems else FINE
 

@@ -24,7 +24,7 @@ def monitor(
     data: str | None = None, *, schema: Path | None = None, reference: str | None = None, window: str | None = None,
     metrics: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
     exact: Literal["auto", "yes", "no"] | None = None, engine: Literal["local", "spark"] | None = None,
-    precision: float | None = None,
+    precision: float | None = None, now: str | None = None,
     report: Annotated[list[Path] | None, Parameter(negative=())] = None, config: Config = DEFAULT_CONFIG,
     ensemble: Annotated[list[str] | None, Parameter(negative=())] = None, once: bool = False, follow: bool = False,
     json: Json = False,
@@ -51,6 +51,9 @@ def monitor(
         Where rows are counted: local, or spark for Parquet.
     precision
         Half-width of the leading metric's interval that a chosen window aims at; 0.02 when not given.
+    now
+        ISO 8601: the clock that times in the future and the age of the newest row are told by; the wall clock when not
+        given.
     report
         Where to write .html, .pdf or .csv; may be given several times.
     ensemble
@@ -64,10 +67,11 @@ def monitor(
         if once or follow:
             raise ConfigError("a file is measured at once", got="--once" if once else "--follow", fix="leave it out")
         how = {"metrics": _metrics(metrics or []), "exact": _EXACT[exact or "auto"], "engine": engine or "local",
-               "precision": precision or 0.02}  # fmt: skip
+               "precision": precision or 0.02, "now": now}  # fmt: skip
         return _file(data, schema, reference, window, report or [], how, json)
     file_only = {"--schema": schema, "--reference": reference, "--window": window, "--metrics": metrics,
-                 "--exact": exact, "--engine": engine, "--precision": precision, "--report": report}  # fmt: skip
+                 "--exact": exact, "--engine": engine, "--precision": precision, "--now": now,
+                 "--report": report}  # fmt: skip
     for name, value in file_only.items():
         if value:
             raise ConfigError(
@@ -171,7 +175,12 @@ def _once(config: Path, ensembles: list[str], json: bool) -> int:
 
         for name, share in found.get("collecting", {}).items():
             output.tell(f"{name}: {collecting_text(share)}")
-        apart = ("alerts", "collecting")
+        from choirmaster.watch.choosing import fix_text
+
+        for name, differs in found.get("differs", {}).items():
+            for what in differs:
+                output.hint(f"{name}: {what}; {fix_text(name)}")
+        apart = ("alerts", "collecting", "differs")
         output.record({key: value for key, value in found.items() if key not in apart} | {"alerts": len(alerts)})
     return FOUND if alerts else FINE
 

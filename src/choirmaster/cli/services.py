@@ -69,6 +69,10 @@ class Services(Protocol):
         """Return what a configuration's files, store and journal lack, beyond what reading it says."""
         ...
 
+    def notices(self, path: Path) -> Sequence[str]:
+        """Return where the references in use are not what the configuration asks for now, and what to do."""
+        ...
+
     def demo(self, *, out: Path, serve: bool, quick: bool, port: int, progress: Progress, tell: Tell) -> Record:
         """Run the flights example; returns its summary. With ``serve`` it stays until interrupted."""
         ...
@@ -101,7 +105,7 @@ class Services(Protocol):
     def monitor_files(
         self, data: str, *, schema: Schema | None, reference: str | None, window: str | int | None,
         metrics: str | Sequence[str] = "auto", exact: bool | str = "auto", engine: str = "local",
-        precision: float = 0.02, progress: Progress,
+        precision: float = 0.02, now: str | None = None, progress: Progress,
     ) -> Measured:  # fmt: skip
         """Measure a path or glob without a server or a store; without a schema it is guessed."""
         ...

@@ -18,7 +18,7 @@ from choirmaster.engines.compile import compiled
 from choirmaster.engines.slicing import slices
 from choirmaster.engines.sparse import Sparse, restore, squeeze
 from choirmaster.engines.versioning import with_versions
-from choirmaster.engines.windowing import Assigned, assign
+from choirmaster.engines.windowing import Assigned, assign, later, newest
 from choirmaster.kernels.table import Kernels
 from choirmaster.layout import Layout, SeriesSpec
 from choirmaster.plan import Plan, plan_for
@@ -32,6 +32,7 @@ from choirmaster.times import Grain, Window
 
 Slot = tuple[Window, str]  # window and segment
 Aside = dict[StateKey, Sparse]
+Seen = Callable[[pa.RecordBatch, Assigned], None]
 OPEN_BYTES = 24 << 20  # of open dense states for each thread; D16 allows 64 MiB
 GATHER_BYTES = 8 << 20  # of counts gathered over batches that fall into the same windows
 
@@ -44,12 +45,19 @@ class Scan:
     ----------
     rows : int
         Rows seen; ``untimed`` of them lie in no window because they have no time.
+    newest : dict
+        The latest time of each window that is not after the plan's clock.
     """
 
     open: dict[Slot, States] = field(default_factory=dict)
     aside: dict[Slot, Aside] = field(default_factory=dict)
     rows: int = 0
     untimed: int = 0
+    newest: dict[Window, int] = field(default_factory=dict)
+
+    def add(self, plan: Plan, slot: Slot, states: States) -> None:
+        """Add to the states of one window and segment."""
+        self.aside[slot] = squeeze(merge_states(restore(self.aside.get(slot, {}), plan.parts), states))
 
     def states(self, plan: Plan, slot: Slot) -> States:
         """Return the states of one window and segment; none where no row fell into it."""
@@ -77,6 +85,7 @@ def scan(
     threads: int | None = None,
     kernels: Kernels | None = None,
     progress: Callable[[int], None] | None = None,
+    seen: Seen | None = None,
 ) -> Scan:
     """Read every batch of every split once and return the states of all windows and segments.
 
@@ -91,6 +100,8 @@ def scan(
         As many as there are processors by default; row-numbered windows are read by one.
     progress : callable, optional
         Called with the rows done so far.
+    seen : callable, optional
+        Called with each batch and the windows of its rows, from several threads.
     """
     workers = 1 if isinstance(plan.grain, int) else threads or os.cpu_count() or 1
     kernels = kernels or compiled()
@@ -100,7 +111,7 @@ def scan(
 
     def read(split: Callable[[], Iterator[pa.RecordBatch]]) -> None:
         if not hasattr(local, "mine"):
-            local.mine = Accumulator(plan, kernels, label)
+            local.mine = Accumulator(plan, kernels, label, seen)
             accumulators.append(local.mine)
         for batch in split():
             local.mine.take(batch)
@@ -156,8 +167,9 @@ class Gathered:
 class Accumulator:
     """States of one thread: dense while a window is in use, put aside sparsely when others push it out."""
 
-    def __init__(self, plan: Plan, kernels: Kernels, label: str = "label") -> None:
-        self.plan, self.kernels, self.label = plan, kernels, label
+    def __init__(self, plan: Plan, kernels: Kernels, label: str = "label", seen: Seen | None = None) -> None:
+        self.plan, self.kernels, self.label, self.seen = plan, kernels, label, seen
+        self.newest: dict[Window, int] = {}
         self.open: OrderedDict[Slot, States] = OrderedDict()
         self.aside: dict[Slot, Aside] = {}
         self.rows = self.untimed = 0
@@ -173,7 +185,12 @@ class Accumulator:
 
     def _take(self, batch: pa.RecordBatch) -> None:
         source = BatchColumns(batch, self.plan, self.label)
-        assigned = assign(self.plan.grain, col.micros(batch), self.rows)
+        times = col.micros(batch)
+        assigned = assign(self.plan.grain, times, self.rows)
+        if self.plan.now is not None:
+            later(self.newest, newest(assigned, times, self.plan.now))
+        if self.seen is not None:
+            self.seen(batch, assigned)
         self.rows += batch.num_rows
         self.untimed += assigned.untimed
         at_once = max(1, OPEN_BYTES // self._slot_bytes)
@@ -259,6 +276,7 @@ def _joined(accumulators: list[Accumulator], plan: Plan) -> Scan:
         one.finish()
         out.rows += one.rows
         out.untimed += one.untimed
+        later(out.newest, one.newest)
         for slot, aside in one.aside.items():
             here = out.aside.get(slot)
             both = merge_states(restore(here, plan.parts), restore(aside, plan.parts)) if here else None

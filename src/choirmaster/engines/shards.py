@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from choirmaster.engines.local import Accumulator, Scan
 from choirmaster.engines.sparse import restore, squeeze
+from choirmaster.engines.windowing import later
 from choirmaster.plan import Plan
 from choirmaster.states import BY_KIND
 from choirmaster.states.base import Part, State
@@ -36,15 +37,31 @@ _Row = tuple[int, int, str, str, bytes]
 
 @dataclass
 class Tally:
-    """Rows read, rows without a usable time, and ``[column, reason, cells, examples]`` of what was wrong."""
+    """What a shard says beside its states.
+
+    Attributes
+    ----------
+    rows, untimed : int
+        Rows read, and those without a usable time.
+    faults : list
+        ``[column, reason, cells, examples]`` of what was wrong.
+    newest : list
+        ``[start, end, time]`` of the newest row of each window.
+    """
 
     rows: int = 0
     untimed: int = 0
     faults: list[list[Any]] = field(default_factory=list)
+    newest: list[list[int]] = field(default_factory=list)
 
     def to_bytes(self) -> bytes:
         """Write the tally as JSON."""
-        return json.dumps([self.rows, self.untimed, self.faults]).encode()
+        return json.dumps([self.rows, self.untimed, self.faults, self.newest]).encode()
+
+    @property
+    def latest(self) -> dict[Window, int]:
+        """The newest time of each window."""
+        return {Window(start, end): time for start, end, time in self.newest}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
@@ -59,7 +76,14 @@ class Tally:
             known[0] += count
             known[1] = (known[1] + list(examples))[:5]
         faults = [[*name, *rest] for name, rest in sorted(found.items())]
-        return Tally(self.rows + other.rows, self.untimed + other.untimed, faults)
+        newest = self.latest
+        later(newest, other.latest)
+        return Tally(self.rows + other.rows, self.untimed + other.untimed, faults, as_lists(newest))
+
+
+def as_lists(newest: Mapping[Window, int]) -> list[list[int]]:
+    """Return the newest time of each window as plain data, in order."""
+    return [[window.start, window.end, time] for window, time in sorted(newest.items())]
 
 
 def partials(found: Accumulator, faults: list[list[Any]]) -> Iterator[pa.RecordBatch]:
@@ -69,7 +93,7 @@ def partials(found: Accumulator, faults: list[list[Any]]) -> Iterator[pa.RecordB
 
 def _rows(found: Accumulator, faults: list[list[Any]]) -> Iterator[_Row]:
     found.finish()
-    yield 0, 0, "", "", Tally(found.rows, found.untimed, faults).to_bytes()
+    yield 0, 0, "", "", Tally(found.rows, found.untimed, faults, as_lists(found.newest)).to_bytes()
     for slot in sorted(found.open.keys() | found.aside.keys()):
         window, segment = slot
         states: States = found.open.pop(slot, {})
@@ -154,7 +178,7 @@ def gathered(batches: Iterable[pa.RecordBatch], plan: Plan) -> tuple[Scan, Tally
     for slot, aside in out.aside.items():
         if any(key.version != "*" for key in aside):  # each shard kept its own last versions
             out.aside[slot] = squeeze(fold(restore(aside, plan.parts)))
-    out.rows, out.untimed = tally.rows, tally.untimed
+    out.rows, out.untimed, out.newest = tally.rows, tally.untimed, tally.latest
     return out, tally
 
 

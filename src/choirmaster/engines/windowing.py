@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,26 @@ def assign(grain: Grain | int | None, times: Ints, first_row: int) -> Assigned:
     out = np.full(len(times), -1, np.int64)
     out[known] = index
     return Assigned([Window(int(borders[k]), int(borders[k + 1])) for k in kept], out)
+
+
+def newest(assigned: Assigned, times: Ints, now: int) -> dict[Window, int]:
+    """Return the latest time of each window that is not after ``now``; a window without one is left out.
+
+    >>> newest(Assigned([ALL], np.zeros(3, np.int64)), np.array([5, 9, 7]), 8)[ALL]
+    7
+    """
+    known = (assigned.index >= 0) & (times != NO_TIME) & (times <= now)
+    if not known.any():
+        return {}
+    out = np.full(len(assigned.windows), NO_TIME)
+    np.maximum.at(out, assigned.index[known], times[known])
+    return {one: int(last) for one, last in zip(assigned.windows, out, strict=True) if last != NO_TIME}
+
+
+def later(ours: dict[Window, int], theirs: Mapping[Window, int]) -> None:
+    """Keep the later time of each window."""
+    for window, last in theirs.items():
+        ours[window] = max(last, ours.get(window, last))
 
 
 def _borders(grain: Grain, times: Ints) -> Ints:

@@ -40,8 +40,10 @@ from choirmaster.metrics.feature_quality import (
     UNSEEN_RATE,
 )
 from choirmaster.metrics.feature_wasserstein import WASSERSTEIN, WASSERSTEIN_SCALED
+from choirmaster.metrics.freshness import FRESHNESS
 from choirmaster.metrics.intake import (
     BACKWARDS_TIME_RATE,
+    CONFLICTING_ID_RATE,
     DUPLICATE_ID_RATE,
     FUTURE_TIME_RATE,
     ROW_COUNT,
@@ -210,6 +212,7 @@ METRICS: tuple[Metric, ...] = (
     CONSTANT,
     ROW_COUNT,
     DUPLICATE_ID_RATE,
+    CONFLICTING_ID_RATE,
     FUTURE_TIME_RATE,
     BACKWARDS_TIME_RATE,
     TYPE_FAULT_RATE,
@@ -243,6 +246,7 @@ METRICS: tuple[Metric, ...] = (
     SPREAD,
     SPREAD_DRIFT,
 )
-BY_NAME: dict[str, Metric] = {one.name: one for one in METRICS}
+OBSERVED: tuple[Metric, ...] = (FRESHNESS,)  # read off the clock and not off a state
+BY_NAME: dict[str, Metric] = {one.name: one for one in (*METRICS, *OBSERVED)}
 
-__all__ = ["BY_NAME", "FAMILIES", "MACRO", "METRICS", "Metric", "evaluate", "targets"]
+__all__ = ["BY_NAME", "FAMILIES", "MACRO", "METRICS", "OBSERVED", "Metric", "evaluate", "targets"]

@@ -26,7 +26,7 @@ def row_count(state: Intake) -> Value:
     >>> import numpy as np
     >>> from choirmaster.states.intake import INTAKE
     >>> state = Intake.zero(INTAKE)
-    >>> state.update(*np.full((3, 100), -1))
+    >>> state.update(*np.full((4, 100), -1))
     >>> value = row_count(state)
     >>> value.number, round(value.lower, 1), round(value.upper, 1)
     (100.0, 81.4, 120.6)
@@ -40,19 +40,32 @@ def row_count(state: Intake) -> Value:
 
 
 def duplicate_id_rate(state: Intake) -> Value:
-    """Rows whose id an earlier row of the same frame has / rows with an id. Undefined: not_applicable (no ids)."""
+    """Rows whose id an earlier row has / rows with an id.
+
+    Definition   of a frame or of files among all their rows; of a store among all rows that ever came, where such rows
+                 are not kept and count in the window that their own time names
+    Undefined    not_applicable (no ids, or rows without an order)
+    """
     return _rate(state, "repeated")
 
 
+def conflicting_id_rate(state: Intake) -> Value:
+    """Rows whose id a stored row of other content has / rows with an id. Undefined: not_applicable (no store)."""
+    return _rate(state, "conflicting")
+
+
 def future_time_rate(state: Intake) -> Value:
-    """Rows whose time lies after the clock / rows with a time. Undefined: not_applicable (no times)."""
+    """Rows whose time lies after the clock, in a store after their receipt / rows with a time.
+
+    Undefined    not_applicable (no times)
+    """
     return _rate(state, "future")
 
 
 def backwards_time_rate(state: Intake) -> Value:
-    """Rows older than one read before in the same frame, or the same piece of a file / rows with a time.
+    """Rows older than one before them in the same frame, file or, in a store, journal / rows with a time.
 
-    Undefined    not_applicable (no times)
+    Undefined    not_applicable (no times, or rows without an order)
     """
     return _rate(state, "backwards")
 
@@ -78,15 +91,20 @@ ROW_COUNT = Metric(
 )  # fmt: skip
 DUPLICATE_ID_RATE = Metric(
     "duplicate_id_rate", "intake/1", DATA_QUALITY, EVERY, "lower", "ratio",
-    "rows whose id an earlier row of the frame has / rows with an id", "Wilson", "textbook", duplicate_id_rate,
+    "rows whose id an earlier row has / rows with an id", "Wilson", "textbook", duplicate_id_rate,
+)  # fmt: skip
+CONFLICTING_ID_RATE = Metric(
+    "conflicting_id_rate", "intake/1", DATA_QUALITY, EVERY, "lower", "ratio",
+    "rows whose id a stored row of other content has / rows with an id", "Wilson", "textbook", conflicting_id_rate,
 )  # fmt: skip
 FUTURE_TIME_RATE = Metric(
     "future_time_rate", "intake/1", DATA_QUALITY, EVERY, "lower", "ratio",
-    "rows whose time lies after the clock / rows with a time", "Wilson", "textbook", future_time_rate,
+    "rows whose time lies after the clock, in a store after their receipt / rows with a time",
+    "Wilson", "textbook", future_time_rate,
 )  # fmt: skip
 BACKWARDS_TIME_RATE = Metric(
     "backwards_time_rate", "intake/1", DATA_QUALITY, EVERY, "lower", "ratio",
-    "rows older than one read before in the same frame or piece of a file / rows with a time", "Wilson", "textbook",
+    "rows older than one before them in the same frame, file or journal / rows with a time", "Wilson", "textbook",
     backwards_time_rate,
 )  # fmt: skip
 TYPE_FAULT_RATE = Metric(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from choirmaster.errors import SchemaError
+from choirmaster.metrics.freshness import FRESHNESS
 from choirmaster.times import SECOND, isoformat, parse_instant, to_micros
 from choirmaster.values import FUSED, RESERVED_SERIES
 
@@ -126,9 +127,12 @@ class Facts:
 
     @property
     def span(self) -> tuple[str, str]:
-        """First start and last end of all windows, '' where there is no time."""
-        starts = [row["window_start"] for row in self.rows if row["window_start"]]
-        ends = [row["window_end"] for row in self.rows if row["window_end"]]
+        """First start and last end of all windows that hold rows, '' where there is no time."""
+        counted = [
+            row for row in self.rows if row["metric"] != FRESHNESS.name
+        ]  # which is told of the present, rows or not
+        starts = [row["window_start"] for row in counted if row["window_start"]]
+        ends = [row["window_end"] for row in counted if row["window_end"]]
         return min(starts, default=""), max(ends, default="")
 
     def of_series(self, metric: str) -> dict[str, dict[str, dict[str, Any]]]:

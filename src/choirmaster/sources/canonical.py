@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from choirmaster.schema import (
     Layout,
@@ -87,6 +88,11 @@ class Canonical:
         """Return a whole table in canonical form."""
         batches = [self(batch) for batch in table.select(self.columns).to_batches()]
         return pa.Table.from_batches(batches, schema=self.schema)
+
+    def times(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Return the times of a batch that has the declared column, in microseconds UTC; the least int64 where null."""
+        column = self._time(batch.column(self.declared.time or "")).cast(pa.int64())
+        return column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # no stubs
 
     def _has(self, name: str) -> bool:
         known = name in self._names

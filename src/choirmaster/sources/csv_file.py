@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from choirmaster.errors import DataError
 from choirmaster.sources.convert import as_number, reads_as_number
-from choirmaster.sources.faults import Faults
+from choirmaster.sources.faults import Faults, bad_cells, cell_column
 
 _SAMPLE_BYTES = 4 << 20
 _BLOCK_BYTES = 4 << 20
@@ -45,13 +45,16 @@ def schema_of(path: Path, faults: Faults) -> pa.Schema:  # noqa: ARG001  # the r
 def parts(path: Path, schema: pa.Schema, faults: Faults) -> Iterator[tuple[str, None, int, Any]]:
     """Yield the one part of a file."""
 
-    def read(columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def read(columns: Sequence[str], batch_rows: int, checked: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         head = _header(path)
         wanted = [name for name in columns if name in head.names] or head.names[:1]
         kinds = pa.schema([schema.field(name) for name in wanted])
+        looked_at = [name for name in wanted if name in checked and not pa.types.is_string(kinds.field(name).type)]
         for batch in _raw(path, head, wanted, faults):
             typed = [_typed(column, one, faults) for column, one in zip(batch.columns, kinds, strict=True)]
             whole = pa.RecordBatch.from_arrays(typed, schema=kinds)
+            for name in looked_at:
+                whole = whole.append_column(cell_column(name), bad_cells(batch.column(name), whole.column(name)))
             for start in range(0, len(whole), batch_rows):
                 yield whole.slice(start, batch_rows)
 

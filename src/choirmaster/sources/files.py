@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from choirmaster.errors import DataError, nearest
 from choirmaster.sources import csv_file, json_lines, parquet_file
-from choirmaster.sources.faults import Faults
+from choirmaster.sources.faults import Faults, with_cells
 
 BATCH_ROWS = 131_072
 _READERS = {"csv": csv_file, "tsv": csv_file, "txt": csv_file, "jsonl": json_lines, "ndjson": json_lines,
             "json": json_lines, "parquet": parquet_file, "pq": parquet_file}  # fmt: skip
-_Read = Callable[[Sequence[str], int], Iterator[pa.RecordBatch]]
+_Read = Callable[[Sequence[str], int, Sequence[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Split:
     ----------
     name : str
         File, and row group where there are several.
+    file : str
+        The file alone: the parts of one file follow each other.
     rows : int or None
         How many, where the file says so.
     size : int
@@ -34,13 +36,20 @@ class Split:
     """
 
     name: str
+    file: str
     rows: int | None
     size: int
     read: _Read
 
-    def batches(self, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Yield batches with these columns, in the source's order of rows."""
-        return self.read(list(columns) if columns is not None else [], batch_rows)
+    def batches(
+        self, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS, checked: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield batches with these columns, in the source's order of rows.
+
+        For each column ``checked``, where the file holds texts that are read as numbers, one more column says of each
+        cell whether it is none (``faults.cell_column``).
+        """
+        return self.read(list(columns) if columns is not None else [], batch_rows, checked)
 
 
 class FileSource:
@@ -55,6 +64,8 @@ class FileSource:
     paths : tuple of Path
     faults : Faults
         Rows and cells that could not be read, counted while reading.
+    holds_texts : bool
+        Whether numbers are texts in some of the files, so that a cell may be none.
     """
 
     def __init__(self, paths: Sequence[Path], faults: Faults | None = None, *, texts: Iterable[str] = ()) -> None:
@@ -62,6 +73,7 @@ class FileSource:
         found = [_reader(path).schema_of(path, self.faults) for path in self.paths]
         self._schemas = [_as_texts(path, one, frozenset(texts)) for path, one in zip(self.paths, found, strict=True)]
         self.schema = _unified(self._schemas)
+        self.holds_texts = any(_reader(path) is not parquet_file for path in self.paths)
 
     def splits(self) -> list[Split]:
         """Return the parts, in the order of the files' names."""
@@ -69,7 +81,7 @@ class FileSource:
         for path, own in zip(self.paths, self._schemas, strict=True):
             typed = pa.schema([self.schema.field(one.name) for one in own])
             for name, rows, size, read in _reader(path).parts(path, typed, self.faults):
-                out.append(Split(name, rows, size, self._shaped(read)))
+                out.append(Split(name, str(path), rows, size, self._shaped(read)))
         return out
 
     def sample(self, rows: int = 10_000) -> pa.Table:
@@ -95,10 +107,10 @@ class FileSource:
     def _shaped(self, read: _Read) -> _Read:
         """Return a reader whose batches have the common types, and nulls where the file lacks a column."""
 
-        def shaped(columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        def shaped(columns: Sequence[str], batch_rows: int, checked: Sequence[str]) -> Iterator[pa.RecordBatch]:
             schema = pa.schema([self.schema.field(name) for name in columns]) if columns else self.schema
-            for batch in read(schema.names, batch_rows):
-                yield _fit(batch, schema)
+            for batch in read(schema.names, batch_rows, checked):
+                yield with_cells(_fit(batch, schema), batch)
 
         return shaped
 

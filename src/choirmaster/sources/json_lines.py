@@ -13,7 +13,7 @@ from pyarrow import json
 
 from choirmaster.errors import DataError
 from choirmaster.schema import class_text
-from choirmaster.sources.faults import Faults
+from choirmaster.sources.faults import Faults, bad_cells, cell_column
 
 _BLOCK_BYTES = 4 << 20
 _SAMPLE_ROWS = 10_000
@@ -38,12 +38,17 @@ def schema_of(path: Path, faults: Faults) -> pa.Schema:  # noqa: ARG001  # the l
 def parts(path: Path, schema: pa.Schema, faults: Faults) -> Iterator[tuple[str, None, int, Any]]:
     """Yield the one part of a file."""
 
-    def read(columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def read(columns: Sequence[str], batch_rows: int, checked: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         wanted = pa.schema([one for one in schema if one.name in columns] or [schema.field(0)])
+        looked_at = [one.name for one in wanted if one.name in checked and not pa.types.is_string(one.type)]
         for first, block in _blocks(path):
             whole = _fast(block, wanted)
             if whole is None:
-                whole = _slow(list(_records(block, first, path, faults)), wanted, faults)
+                whole = _slow(list(_records(block, first, path, faults)), wanted, looked_at, faults)
+            else:
+                for name in looked_at:
+                    column = whole.column(name)
+                    whole = whole.append_column(cell_column(name), bad_cells(column, column))
             for start in range(0, len(whole), batch_rows):
                 yield whole.slice(start, batch_rows)
 
@@ -101,9 +106,20 @@ def _records(block: bytes, first: int, path: Path, faults: Faults) -> Iterator[d
             faults.add("", "lines that are no JSON object, skipped", 1, f"line {number} of {path.name}")
 
 
-def _slow(records: Sequence[dict[str, Any]], schema: pa.Schema, faults: Faults) -> pa.RecordBatch:
+def _slow(
+    records: Sequence[dict[str, Any]], schema: pa.Schema, looked_at: Sequence[str], faults: Faults
+) -> pa.RecordBatch:
     arrays = [pa.array([_value(one.get(field.name), field, faults) for one in records], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    whole = pa.RecordBatch.from_arrays(arrays, schema=schema)
+    for name in looked_at:
+        raw = pa.array([_filled(one.get(name)) for one in records], pa.bool_())
+        whole = whole.append_column(cell_column(name), bad_cells(raw, whole.column(name)))
+    return whole
+
+
+def _filled(value: Any) -> bool | None:
+    """Return whether something is in a cell, None where not."""
+    return None if value is None or (isinstance(value, str) and not value.strip()) else True
 
 
 def _value(value: Any, field: pa.Field, faults: Faults) -> Any:
@@ -111,6 +127,8 @@ def _value(value: Any, field: pa.Field, faults: Faults) -> Any:
         return None
     if pa.types.is_string(field.type):
         return _text(value)
+    if not _filled(value):
+        return None
     if pa.types.is_boolean(field.type):
         if isinstance(value, bool):
             return value

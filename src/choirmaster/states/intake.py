@@ -8,7 +8,7 @@ import numpy as np
 
 from choirmaster.states.base import Ints, Part, State
 
-OF_ROWS = ("repeated", "future", "backwards")
+OF_ROWS = ("repeated", "conflicting", "future", "backwards")
 OF_CELLS = ("mistyped",)
 
 
@@ -48,6 +48,13 @@ class Intake(State):
         """All rows."""
         return int(self.counts[0])
 
+    def note(self, flag: str, without: int, having: int) -> None:
+        """Add rows that were looked at for one flag, apart from the rows themselves."""
+        at = 1 + 2 * self.part.flags.index(flag)
+        counts = np.zeros(self.part.cells, np.int64)
+        counts[at : at + 2] = without, having
+        self.add(counts, np.empty(0, np.int64))
+
     def flagged(self, flag: str) -> tuple[int, int]:
         """Return the rows that have a flag, and the rows that were looked at for it."""
         at = 1 + 2 * self.part.flags.index(flag)
@@ -65,9 +72,10 @@ def count_intake(part: IntakePart, flags: dict[str, Ints], group: Ints, groups: 
     """Count rows and flags; one row for each group. A flag that is absent was not looked at."""
     out = np.zeros((groups, part.cells), np.int64)
     taken = group >= 0
-    out[:, 0] = np.bincount(group[taken], minlength=groups)
+    here = group[taken]
+    out[:, 0] = np.bincount(here, minlength=groups)
     for name, values in flags.items():
         at = 1 + 2 * part.flags.index(name)
-        out[:, at] = np.bincount(group[taken & (values == 0)], minlength=groups)
-        out[:, at + 1] = np.bincount(group[taken & (values == 1)], minlength=groups)
+        found = np.bincount(3 * here + values[taken] + 1, minlength=3 * groups).reshape(groups, 3)
+        out[:, at : at + 2] = found[:, 1:]
     return out

@@ -14,17 +14,20 @@ from choirmaster.states import BY_KIND
 from choirmaster.states.pack import States, add_to, merge_states, pack, subtract_states
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
+from choirmaster.watch.arrived import LIVE, came_again, marked
 from choirmaster.watch.history import History
 from choirmaster.watch.settings import MonitorSettings
 
 Slots = dict[tuple[Window, str], States]
-LIVE = "live"
 SNAPSHOT_ROWS = 250_000
 
 
 @dataclass
 class Changed:
-    """Windows with their new revision; those in ``counted`` have new rows, the others only other labels."""
+    """Windows with their new revision.
+
+    Those in ``counted`` have new rows, or rows that came again; the others only other labels.
+    """
 
     revisions: dict[Window, int] = field(default_factory=dict)
     counted: set[Window] = field(default_factory=set)
@@ -80,13 +83,15 @@ def labelled_part(reference: Reference) -> Reference:
 def _deltas(
     engine: Measures, settings: MonitorSettings, history: History, pending: Pending
 ) -> tuple[Slots, set[Window]]:
-    """Return what to add to each window and segment, and the windows that have new rows.
+    """Return what to add to each window and segment, and the windows whose rows changed: new ones, or come again.
 
     Changed labels are added as (after - before), which may be negative.
     """
     out: Slots = {}
-    for reference, rows in history.cut(live(pending.predictions)):
+    for reference, rows in history.cut(live(marked(pending))):
         out |= engine.states(rows, reference, settings.grain, calls=True)
+    for slot, states in came_again(pending, settings.grain).items():
+        out[slot] = merge_states(out.get(slot, {}), states)
     counted = {window for window, _ in out}
     for reference, changes in history.cut(live(pending.changes)):
         if not changes.num_rows:

@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 
 from choirmaster.layout import SeriesSpec
 from choirmaster.ports import AuditEntry, Epoch, Measures, StatePack, Store
-from choirmaster.states.pack import States, pack
+from choirmaster.states import BY_KIND
+from choirmaster.states.intake import INTAKE
+from choirmaster.states.pack import States, pack, unpack
 from choirmaster.states.reference import Reference, to_bytes
 from choirmaster.times import DAY, Window, window_of
 from choirmaster.watch.absorb import live
+from choirmaster.watch.arrived import ROWS
 from choirmaster.watch.choosing import collected, first
 from choirmaster.watch.history import History
 from choirmaster.watch.settings import MonitorSettings
@@ -38,9 +41,17 @@ class SetReference:
 def states_again(
     store: Store, engine: Measures, settings: MonitorSettings, reference: Reference, window: Window
 ) -> Mapping[tuple[Window, str], States]:
-    """Measure one window from its stored rows, with the labels that its states hold now."""
+    """Measure one window from its stored rows, with the labels that its states hold now.
+
+    How rows arrived is no matter of the reference, and is not in the rows any more: it is taken as it stands.
+    """
     rows = live(store.rows(settings.name, window=window, measured=True))
-    return engine.states(rows, reference, settings.grain, calls=True)
+    found = dict(engine.states(rows, reference, settings.grain, calls=True))
+    for one in store.packs(settings.name, {window}):
+        if not one.segment:
+            held = unpack(one.payload, {ROWS: INTAKE}, BY_KIND)
+            found[window, ""] = {**found.get((window, ""), {}), **held}
+    return found
 
 
 def begin_epoch(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from choirmaster.metrics import METRICS
 from choirmaster.plan import LABELLED, Plan, plan_for
 from choirmaster.ports import Store
@@ -12,6 +14,7 @@ from choirmaster.times import Window
 from choirmaster.watch.before import Before, neighbours, rows_of
 from choirmaster.watch.chosen import measured
 from choirmaster.watch.evaluate import Metrics, Subject, ValueRows, evaluate_states
+from choirmaster.watch.freshness import kept
 from choirmaster.watch.labelled import LABEL_SHARE
 from choirmaster.watch.looks import told_at_once
 from choirmaster.watch.settings import MonitorSettings
@@ -58,6 +61,8 @@ def measure(store: Store, watched: Watched, due: list[Window], *, at: int, label
         some = metrics[reference.id, alone][bool(one.segment)]
         evaluate_states(rows, subject, states, plan, reference, some, previous)
     table = rows.table()
+    if not labels:
+        table = pa.concat_tables([table, kept(store, settings.name, asked, watched.revisions)])
     among = {window: watched.revisions[window] for window in asked} if labels else {}
     store.put_values(settings.name, sorted(asked), table, among=among, metrics=OF_LABELS)
     for window in sorted(asked):

@@ -14,15 +14,17 @@ from choirmaster.alerts.life import FIRING, QUIET, Change, Track
 from choirmaster.alerts.rules import Point, Rule, Severity
 from choirmaster.alerts.text import Alert, Subject
 from choirmaster.errors import ConfigError
+from choirmaster.metrics.freshness import FRESHNESS
 from choirmaster.ports import ALWAYS, AuditEntry, Clock, Epoch, Measures, Store, ValueQuery
 from choirmaster.states.reference import Reference, to_bytes
-from choirmaster.times import DAY, Window
+from choirmaster.times import DAY, MINUTE, Window, window_of
 from choirmaster.watch.absorb import absorb
-from choirmaster.watch.choosing import chosen_rows, differences, fix_text
+from choirmaster.watch.choosing import chosen_rows, fix_text, found_differences, note_content
 from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
 from choirmaster.watch.following import choose
+from choirmaster.watch.freshness import judge_freshness, put_freshness, wanted
 from choirmaster.watch.history import History, history_of, widest
-from choirmaster.watch.judge import baselines, judge
+from choirmaster.watch.judge import Judged, baselines, judge
 from choirmaster.watch.labelled import LABEL_SHARE
 from choirmaster.watch.looking import look
 from choirmaster.watch.looks import LENGTHS, lengths_of, looks_of, settle, settled
@@ -124,6 +126,7 @@ class Monitor:
             history = history_of(self.store, name, settings.layout)
             table, source = rows(settings)
             reference = self._build(settings, table, source)
+            note_content(self.store, settings, reference, at=self.clock.now())
             if history is None:
                 start = ALWAYS
                 self._settle(settings, reference, table)
@@ -205,9 +208,34 @@ class Monitor:
                 summary.values += measure(self.store, watched, some, at=self.clock.now(), labels=labels)
         summary.values += look(self.store, watched, now=now, at=self.clock.now())
         summary.windows += len(due)
+        self._look_at_freshness(watched, now, summary)
         if due or now != watched.judged_at:
             self._judge(watched, now, summary)
             watched.judged_at = now
+
+    def _look_at_freshness(self, watched: Watched, now: int, summary: Summary) -> None:
+        """Store and judge how fresh each source is, once a minute of the ensemble's clock."""
+        settings = watched.settings
+        if not wanted(settings) or watched.fresh_at == now // MINUTE:
+            return
+        newest = self.store.newest(settings.name)
+        if newest:
+            put_freshness(self.store, settings, newest, now, watched.evaluated.get(window_of(settings.grain, now), 0))
+            tracks = self._tracks(settings.name)
+            self._keep(settings, judge_freshness(settings, newest, now, tracks), tracks, summary)
+        watched.fresh_at = now // MINUTE
+
+    def _tracks(self, name: str) -> dict[str, Track]:
+        found = self.store.documents("track", f"{name}/")
+        return {key.removeprefix(f"{name}/"): Track(**document) for key, document in found.items()}
+
+    def _keep(self, settings: MonitorSettings, found: Judged, tracks: dict[str, Track], summary: Summary) -> None:
+        """Tell alerts, then keep the tracks: a crash between may repeat a message, and never loses one."""
+        for alert in found.alerts:
+            self._tell(alert, summary)
+        for name, track in found.tracks.items():
+            if tracks.get(name) != track:
+                self.store.put_document("track", f"{settings.name}/{name}", asdict(track), at=self.clock.now())
 
     def _watch(self, settings: MonitorSettings, summary: Summary) -> Watched | None:
         if settings.name not in self._watched:
@@ -252,10 +280,13 @@ class Monitor:
         name = settings.name
         history = history_of(self.store, name, settings.layout)
         if history is not None:
-            for what in differences(history.current, settings, by_hand=bool(history.epochs[-1].who)):
+            found = found_differences(self.store, settings, history)
+            for what in found:
                 _LOG.warning(
                     "reference_differs", ensemble=name, reference=history.current.id, what=what, fix=fix_text(name)
                 )
+            if found:
+                summary.differs[name] = found
             return history
         table, source, share = chosen_rows(self.store, settings)
         if table is None:
@@ -263,6 +294,7 @@ class Monitor:
             return None
         reference = self._build(settings, table, source)
         self._settle(settings, reference, table)
+        note_content(self.store, settings, reference, at=self.clock.now())
         self.store.put_reference(name, reference.id, to_bytes(reference), at=self.clock.now(), source=source)
         return history_of(self.store, name, settings.layout, {reference.id: reference})
 
@@ -299,23 +331,21 @@ class Monitor:
 
     def _judge(self, watched: Watched, now: int, summary: Summary) -> None:
         settings = watched.settings
-        tracks = {key.removeprefix(f"{settings.name}/"): Track(**document)
-                  for key, document in self.store.documents("track", f"{settings.name}/").items()}  # fmt: skip
-        start = min((one.judged_until for name, one in tracks.items() if name != NO_DATA_TRACK), default=None)
-        names = tuple(sorted({rule.metric for rule in settings.rules} | {LABEL_SHARE}))
-        segments = tuple(sorted({rule.segment for rule in settings.rules} | {""}))
+        tracks = self._tracks(settings.name)
+        rules = [one for one in settings.rules if one.metric != FRESHNESS.name]  # judged by the clock, not by window
+        apart = {NO_DATA.name, *(one.name for one in settings.rules if one.metric == FRESHNESS.name)}
+        start = min((one.judged_until for name, one in tracks.items() if name.partition("|")[0] not in apart),
+                    default=None)  # fmt: skip
+        names = tuple(sorted({rule.metric for rule in rules} | {LABEL_SHARE}))
+        segments = tuple(sorted({rule.segment for rule in rules} | {""}))
         values = self.store.values(ValueQuery(settings.name, start=start, segments=segments, metrics=names))
         found = judge(
-            settings.rules, values, watched.past[watched.reference.id], tracks, ensemble=settings.name,
+            rules, values, watched.past[watched.reference.id], tracks, ensemble=settings.name,
             earlier=watched.past,
             expected_share=settings.expected_share, mature=lambda end: now >= end + settings.labels_expected,
         )  # fmt: skip
         gone = self._absence(watched, now, tracks)
-        for alert in found.alerts + gone.alerts:  # told before the tracks are kept: a crash may repeat, never lose
-            self._tell(alert, summary)
-        for name, track in (found.tracks | gone.tracks).items():
-            if tracks.get(name) != track:
-                self.store.put_document("track", f"{settings.name}/{name}", asdict(track), at=self.clock.now())
+        self._keep(settings, Judged(found.tracks | gone.tracks, found.alerts + gone.alerts), tracks, summary)
 
     def _absence(self, watched: Watched, now: int, tracks: dict[str, Track]) -> _Absence:
         settings = watched.settings

@@ -42,6 +42,8 @@ class MonitorSettings:
         Returns the canonical rows of the configured reference; None collects the first live rows instead.
     reference_source : str
         Where those rows come from, in words.
+    reference_content : callable or None
+        Returns a hash of what those rows are read from, so that another content under the same name is seen.
     cutoff : float, dict, "auto" or None
     facts : mapping
         What pages show and measuring does not need: fusion rule, weights, member files.
@@ -63,6 +65,7 @@ class MonitorSettings:
     sinks: tuple[str, ...] = ()
     reference_rows: Callable[[], pa.Table] | None = None
     reference_source: str = ""
+    reference_content: Callable[[], str] | None = None
     cutoff: float | str | Mapping[str, float | str] | None = None
     owner: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from choirmaster.metrics import BY_NAME
+from choirmaster.metrics.freshness import FRESHNESS
 from choirmaster.ports import Measures, Store, ValueQuery
 from choirmaster.states.reference import Reference
 from choirmaster.times import Window
@@ -25,7 +26,7 @@ def stored(settings: MonitorSettings, reference: Reference, query: ValueQuery) -
     if not query.metrics or settings.metrics is not None:
         return True
     which = measured(settings, reference)[query.segments != ("",)]
-    known = {LABEL_SHARE, *(one.name for some in which.values() for one in some)}
+    known = {LABEL_SHARE, FRESHNESS.name, *(one.name for some in which.values() for one in some)}
     return {name.removesuffix(DIFFERENCE) for name in query.metrics} <= known
 
 

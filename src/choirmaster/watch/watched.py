@@ -32,6 +32,7 @@ class Watched:
     looked: dict[Window, Mark] = field(default_factory=dict)  # what the values of a longer window rest on
     counts: dict[Window, Count] = field(default_factory=dict)  # rows and labels, where windows are chosen
     leading: dict[str, Leading] = field(default_factory=dict)  # what each reference says of the leading metric
+    fresh_at: int | None = None  # the minute in which freshness was looked at last
 
     def take(self, changed: Changed) -> None:
         """Note what changed."""
@@ -70,4 +71,5 @@ class Summary:
     values: int = 0
     alerts: list[dict[str, object]] = field(default_factory=list)
     collecting: dict[str, float] = field(default_factory=dict)
+    differs: dict[str, list[str]] = field(default_factory=dict)  # where a reference is not what is configured now
     elsewhere: bool = False

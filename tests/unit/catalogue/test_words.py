@@ -9,11 +9,12 @@ import pytest
 from choirmaster.catalogue.titles import SHORT_TITLES, TITLES, UNITS, metric_title, unit_of
 from choirmaster.catalogue.words import about_metric, figure, reason_words
 from choirmaster.dashboard import words as shown_live
-from choirmaster.metrics import METRICS
+from choirmaster.metrics import BY_NAME
 from choirmaster.reports import words as printed
 from choirmaster.values import REASON_TEXT, Reason
 
-NAMES = [one.name for one in METRICS]
+METRICS = tuple(BY_NAME.values())
+NAMES = list(BY_NAME)
 
 
 def test_every_metric_has_a_title():

@@ -82,7 +82,7 @@ PLANTED: tuple[tuple[Part, Draw], ...] = (
     (LossPart(False), _one_answer),
     (number_part(X), lambda rng, n: (_labelled(1)(rng, n)[0][:, 0], _numbers(rng, n))),
     (CALLS, lambda rng, n: (rng.integers(0, 3, n), rng.integers(100, 9_000, n), np.ones(n, np.int64))),
-    (INTAKE, lambda rng, n: tuple(rng.integers(-1, 2, n) for _ in range(3))),
+    (INTAKE, lambda rng, n: tuple(rng.integers(-1, 2, n) for _ in range(4))),
     (CELLS, lambda rng, n: (rng.integers(-1, 2, n),)),
     (ErrorPart(("a", "b", "c"), 0, 3, tuple(range(1, 8)), (3.0,)), _labelled(3)),
     (AgreementPart(("a", "b", "c"), ("no", "yes"), (0.5, 0.5, 0.5)), _votes),

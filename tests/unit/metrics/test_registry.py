@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 
-from choirmaster.metrics import BY_NAME, FAMILIES, METRICS, Metric, evaluate, targets
+from choirmaster.metrics import BY_NAME, FAMILIES, METRICS, OBSERVED, Metric, evaluate, targets
 from choirmaster.schema import Task
 from choirmaster.states import BY_KIND, Confusion, Histogram, Moments, State
 from choirmaster.states.agreement import AgreementPart
@@ -55,7 +55,7 @@ each = pytest.mark.parametrize("metric", METRICS, ids=[one.name for one in METRI
 
 
 def test_names_are_unique_and_the_first_metrics_are_there() -> None:
-    assert len(BY_NAME) == len(METRICS)
+    assert len(BY_NAME) == len(METRICS) + len(OBSERVED)
     wanted = {"accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "bias", "psi",
               "jensen_shannon", "ks", "missing_rate", "unseen_rate", "latency_p50", "latency_p90", "latency_p99",
               "availability"}  # fmt: skip

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from choirmaster.engines.local import LocalEngine
 from choirmaster.layout import Layout, SeriesSpec, Task
@@ -91,24 +92,26 @@ class Site:
         self.queries = Queries(self.store, [self.settings], LocalEngine())
         self.sequence = 0
 
-    def change(self, **more) -> None:
+    def change(self, *, holder: str = "", **more) -> None:
         """Go on with another configuration, as a new process would."""
         self.settings = replace(self.settings, **more)
         self.store.open_ensemble("e", self.settings.layout)
-        self.monitor = Monitor(self.store, LocalEngine(), self.clock, [self.settings], holder=f"h{self.sequence}")
+        self.monitor = Monitor(
+            self.store, LocalEngine(), self.clock, [self.settings], holder=holder or f"h{self.sequence}"
+        )
         self.queries = Queries(self.store, [self.settings], LocalEngine())
 
-    def predictions(self, table: pa.Table) -> None:
-        self._put(EventKind.PREDICTION, table.combine_chunks().to_batches()[0])
+    def predictions(self, table: pa.Table, *, received_at: int = FIRST) -> None:
+        self._put(EventKind.PREDICTION, table.combine_chunks().to_batches()[0], received_at)
 
     def labels(self, events: list[tuple[str, str | None, int, int]]) -> None:
         """``events`` are (id, value, known_at, revision)."""
         listed = [{"id": i, "value": v, "known_at": at, "source": "s", "revision": r} for i, v, at, r in events]
         self._put(EventKind.LABEL, pa.RecordBatch.from_pylist(listed, schema=LABEL_SCHEMA))
 
-    def _put(self, kind: EventKind, batch: pa.RecordBatch) -> None:
+    def _put(self, kind: EventKind, batch: pa.RecordBatch, received_at: int = FIRST) -> None:
         self.sequence += 1
-        self.store.write_parts([Part("j" * 32, self.sequence, FIRST, Batch(kind, "e", batch))])
+        self.store.write_parts([Part("j" * 32, self.sequence, received_at, Batch(kind, "e", batch))])
 
     def states(self):
         """What the store holds, by window and segment: digests by key."""
@@ -130,7 +133,14 @@ class Site:
 
 
 def digests(states):
-    return {key.text: state.digest() for key, state in states.items() if not state.empty}
+    """Digests by key; how rows arrived is not in the rows, see test_arrived."""
+    return {key.text: state.digest() for key, state in states.items() if not state.empty and key.kind != "intake/1"}
+
+
+def of_rows(table: pa.Table) -> pa.Table:
+    """Return values without those of how rows arrived, which the rows alone do not tell."""
+    apart = ["duplicate_id_rate", "conflicting_id_rate", "future_time_rate", "backwards_time_rate", "freshness"]
+    return table.filter(pc.invert(pc.is_in(table["metric"], pa.array(apart))))
 
 
 def leading(table: pa.Table, events) -> pa.Table:

@@ -18,7 +18,7 @@ from choirmaster.ports import ValueQuery
 from choirmaster.times import DAY, HOUR, Grain, Window, isoformat, to_micros
 from choirmaster.watch.looks import at_once, looks_of, windows_chosen
 from choirmaster.watch.traffic import Count, labelled_before
-from tests.unit.watch.stream import FIRST, ZONE, Site, rows
+from tests.unit.watch.stream import FIRST, ZONE, Site, of_rows, rows
 
 BUSY, QUIET, FALL, END = 400, 40, 14, 56  # rows a day; days at which traffic falls and the stream ends
 PRECISION = 0.06
@@ -137,7 +137,7 @@ def test_when_the_monitor_looks_changes_no_choice_and_no_value(site, tmp_path) -
     other = fed(tmp_path, look=lambda week: week == 3)
     assert windows_chosen(other.store, "e") == windows_chosen(site.store, "e")
     everything = ValueQuery("e", segments=None, versions=None)
-    ours, theirs = (one.store.values(everything).drop(["revision"]) for one in (site, other))
+    ours, theirs = (of_rows(one.store.values(everything)).drop(["revision"]) for one in (site, other))
     assert theirs.equals(ours)
     other.store.close()
 

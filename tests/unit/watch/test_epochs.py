@@ -21,7 +21,7 @@ from choirmaster.watch.epochs import begin_epoch
 from choirmaster.watch.history import history_of
 from choirmaster.watch.judge import baselines, judge
 from choirmaster.watch.service import Monitor
-from tests.unit.watch.stream import FIRST, LAYOUT, Site, leading, rows, with_labels
+from tests.unit.watch.stream import FIRST, LAYOUT, Site, leading, of_rows, rows, with_labels
 
 
 def events_for(table: pa.Table, seed: int, revision: int = 0):
@@ -49,7 +49,7 @@ def site(tmp_path):
 
 def against_references(store) -> pa.Table:
     """All values but those against the window before."""
-    found = store.values(ValueQuery("e", segments=None))
+    found = of_rows(store.values(ValueQuery("e", segments=None)))
     return found.filter(pa.compute.not_equal(found["reference"], "previous"))
 
 
@@ -142,7 +142,7 @@ def test_a_crash_leaves_the_old_epoch_or_the_new_one(site, tmp_path, point: str)
     assert bool(site.store.audit(subject="e")) is done
     assert site.states() == site.recomputed(leading(site.table, site.events))
     site.monitor.once()  # measures what the crash left unmeasured
-    held = {row["reference"] for row in site.store.values(ValueQuery("e", start=FIRST + 2 * DAY)).to_pylist()}
+    held = {row["reference"] for row in of_rows(site.store.values(ValueQuery("e", start=FIRST + 2 * DAY))).to_pylist()}
     assert held == {history.current.id, "previous"}
 
 
@@ -161,7 +161,10 @@ def test_a_changed_layout_is_told_with_what_to_type_and_measured_once_set(site) 
     wider = replace(LAYOUT, numeric=("x", "z"), segments=())
     site.change(layout=wider)
     kept = history_of(site.store, "e", LAYOUT).current
-    assert [one.split()[0] for one in differences(kept, site.settings)] == ["features,"]
+    assert differences(kept, site.settings) == [
+        "the numeric features are with z now; what is new is not measured",
+        "the segments are without carrier now; what is new is not measured",
+    ]
     assert fix_text("e").startswith("choirmaster reference set e ")
     more = rows(60, 4, start=FIRST + 3 * DAY, span=DAY, layout=wider)
     site.predictions(more)

@@ -144,7 +144,10 @@ def test_any_order_of_events_gives_the_states_of_one_pass(tmp_path, seed: int) -
         kept = {key: state for key, state in states.items() if not state.empty}
         assert found[slot].keys() == kept.keys()
         for key, state in kept.items():
-            assert found[slot][key].digest() == state.digest(), (slot, key)
+            if key.kind == "intake/1":  # how rows arrived is not in the rows, see test_arrived
+                assert found[slot][key].rows == state.rows
+            else:
+                assert found[slot][key].digest() == state.digest(), (slot, key)
 
 
 def test_values_and_questions_of_a_measured_store(tmp_path) -> None:

@@ -24,7 +24,7 @@ from choirmaster.watch.history import history_of
 from choirmaster.watch.queries import Queries
 from choirmaster.watch.rollup import Sum
 from choirmaster.watch.spans import grain_over, over_windows
-from tests.unit.watch.stream import FIRST, LAYOUT, ZONE, Site, digests, leading, rows, with_labels
+from tests.unit.watch.stream import FIRST, LAYOUT, ZONE, Site, digests, leading, of_rows, rows, with_labels
 
 
 def local(*parts: int) -> int:
@@ -65,7 +65,7 @@ def test_sums_of_stored_states_are_a_scan_of_the_rows(site, text: str, count: in
     found = site.queries.values(ValueQuery("e", segments=None), text)
     windows = pc.unique(found["window_start"]).to_pylist()
     assert abs(len(windows) - count) <= 1
-    assert found.drop(["revision"]).equals(table.drop(["revision"]))
+    assert of_rows(found.drop(["revision"])).equals(of_rows(table.drop(["revision"])))
     history, sums = history_of(site.store, "e", LAYOUT), {}
     packs = site.store.packs("e")
     over = over_windows(grain, (one.window for one in packs))
@@ -151,7 +151,7 @@ def test_windows_of_two_references_do_not_add_up_and_say_so(tmp_path) -> None:
 
 # -- as known at T --------------------------------------------------------------------------------------------------
 def stored(site):
-    return site.store.values(ValueQuery("e", segments=None)).drop(["revision"])
+    return of_rows(site.store.values(ValueQuery("e", segments=None)).drop(["revision"]))
 
 
 def test_what_was_known_at_a_time_is_what_was_stored_at_that_time(tmp_path) -> None:
@@ -169,10 +169,10 @@ def test_what_was_known_at_a_time_is_what_was_stored_at_that_time(tmp_path) -> N
     assert len({one["value"].to_pylist().__repr__() for one in kept.values()}) == len(kept)
     for now, before in kept.items():
         found = site.queries.values(ValueQuery("e", segments=None), as_of=now)
-        assert found.drop(["revision"]).equals(before), isoformat(now)
+        assert of_rows(found.drop(["revision"])).equals(before), isoformat(now)
     assert site.queries.values(ValueQuery("e"), as_of=FIRST).num_rows == 0
-    last = site.queries.values(ValueQuery("e"), "1w", now).drop(["revision"])
-    assert last.equals(site.queries.values(ValueQuery("e"), "1w").drop(["revision"]))
+    last = of_rows(site.queries.values(ValueQuery("e"), "1w", now).drop(["revision"]))
+    assert last.equals(of_rows(site.queries.values(ValueQuery("e"), "1w").drop(["revision"])))
     some = site.queries.metrics(ensemble="e", metric="label_share", series="fused", as_of=isoformat(FIRST + 3 * DAY))
     assert len(some) == 2
     with pytest.raises(Unavailable, match="engine"):

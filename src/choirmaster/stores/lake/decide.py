@@ -21,6 +21,7 @@ from choirmaster.stores.sql.rank import label_rank
 from choirmaster.times import DAY
 
 _INT64 = 1 << 63
+_SOURCE_SHOWN = 80  # characters of a label's source that tell it from others
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ def _decide_predictions(link: sa.Connection, plan: Plan, parts: Sequence[Part], 
     content = content_hashes(table)
     seen = index.contents(link, plan.ensemble, hashes)
     keep: list[int] = []
+    times = table.column("time").cast(pa.int64()).to_pylist()
+    live = is_live(table).to_pylist()
     for place, (identity, own) in enumerate(zip(hashes, content, strict=True)):
         counts = plan.parts[rows.origin[place]]
         known = seen.get(identity)
@@ -67,10 +70,13 @@ def _decide_predictions(link: sa.Connection, plan: Plan, parts: Sequence[Part], 
             seen[identity] = own
             counts.accepted += 1
             keep.append(place)
-        elif known == own:
+            continue
+        if known == own:
             counts.duplicate += 1
         else:
             counts.conflicting += 1
+        if live[place]:
+            counts.came_again(times[place], other=known != own)
     kept = table.take(pa.array(keep, pa.int64()))
     day = pa.array(np.floor_divide(kept.column("time").cast(pa.int64()).to_numpy(), DAY).astype(np.int32))
     part = pa.array([plan.parts[rows.origin[place]].part for place in keep], pa.int64())
@@ -81,8 +87,27 @@ def _decide_predictions(link: sa.Connection, plan: Plan, parts: Sequence[Part], 
     for name, column in (("day", day.cast(pa.date32())), ("part", part), ("row", line)):
         kept = kept.append_column(name, column)
     plan.rows = kept
-    live = pc.filter(kept.column("time"), pc.fill_null(pc.equal(kept.column("split"), "live"), False))
-    plan.last = pc.max(live.cast(pa.int64())).as_py()
+    _note_order(link, plan, [(rows.origin[place], times[place]) for place in keep if live[place]])
+
+
+def is_live(table: pa.Table) -> pa.ChunkedArray:
+    """Return which rows count: those of training and tests do not."""
+    return pc.fill_null(pc.equal(table.column("split"), "live"), False)
+
+
+def _note_order(link: sa.Connection, plan: Plan, kept: list[tuple[int, int]]) -> None:
+    """Note the largest live time before and with each part, and over all; ``kept`` are (part, time) in order."""
+    latest = index.latest(link, plan.journal, plan.ensemble)
+    inside: dict[int, int] = {}
+    for place, time in kept:
+        inside[place] = max(time, inside.get(place, time))
+    for place, counts in enumerate(plan.parts):
+        counts.before = latest
+        here = inside.get(place)
+        latest = counts.latest = here if latest is None else latest if here is None else max(here, latest)
+    plan.last = max(inside.values(), default=None)
+    known = [min(time, plan.parts[place].received_at) for place, time in kept]
+    plan.newest = {"predictions": max(known)} if known else {}
 
 
 def _readable(parts: Sequence[Part], counts: Sequence[PartCounts], columns: Columns) -> _Rows:
@@ -147,9 +172,15 @@ def _decide_labels(link: sa.Connection, plan: Plan, parts: Sequence[Part], colum
                 continue
             before.append(order_key)
             counts.accepted += 1
+            _note_source(plan, source or "", min(event[1], part.received_at))
             out.append((identity, order_key, value, event[1], event[2], event[0], part.received_at, counts.part))
             texts.append((text, value, event[1], event[2], event[0], part.received_at, counts.part))
     _put_labels(plan, out, texts)
+
+
+def _note_source(plan: Plan, source: str, known_at: int) -> None:
+    name = f"labels:{source[:_SOURCE_SHOWN]}" if source else "labels"
+    plan.newest[name] = max(known_at, plan.newest.get(name, known_at))
 
 
 def _known_events(link: sa.Connection, ensemble: str, parts: Sequence[Part]) -> dict[bytes, list[bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,18 +14,19 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from choirmaster.errors import StoreError
-from choirmaster.ports import Pending, StatePack
+from choirmaster.ports import AGAIN, ARRIVAL, Pending, StatePack
 from choirmaster.schema import TIMESTAMP, Layout
 from choirmaster.stores.lake.decide import table_name
 from choirmaster.stores.lake.delta import DeltaTables, fit
 from choirmaster.stores.lake.sidecar import Sidecar
 from choirmaster.stores.sql import changed, index
 from choirmaster.stores.sql.database import Database, chunks, fetch, many
+from choirmaster.stores.sql.plan import table_of
 from choirmaster.stores.sql.small import replace_packs
-from choirmaster.times import DAY
+from choirmaster.times import DAY, MINUTE
 
 _PARTS = (
-    "SELECT part, journal, sequence, accepted FROM parts "
+    "SELECT part, journal, sequence, accepted, received_at, arrival FROM parts "
     "WHERE ensemble = ? AND kind = 'prediction' AND merged = 0 ORDER BY part"
 )
 
@@ -73,24 +75,25 @@ class Measuring:
             labels = index.labels_of_parts(link, numbers)
             changes = changed.waiting(link, ensemble, max_rows)
         token = _Token(numbers)
-        predictions = self._predictions(ensemble, numbers, days, labels, token)
+        predictions, places = self._predictions(ensemble, numbers, days, labels, token)
         corrected = self._changed(ensemble, changes, token)
         names = tuple(f"{row[1]}:{row[2]}" for row in chosen)
         more = len(chosen) < len(there) or len(changes) == max_rows
-        return Pending(ensemble, predictions, corrected, names, token, more)
+        told = {row[0]: (row[4], json.loads(row[5])) for row in chosen}
+        return Pending(ensemble, predictions, corrected, names, token, more, _arrival(places, told), _again(told))
 
     def _predictions(
         self, ensemble: str, parts: list[int], days: list[int], labels: pa.Table, token: _Token
-    ) -> pa.Table:
+    ) -> tuple[pa.Table, pa.ChunkedArray]:
         schema = self._layout(ensemble).arrow(label=True)
         if not parts:
-            return schema.empty_table()
+            return schema.empty_table(), pa.chunked_array([], pa.int64())
         rows = self.read(ensemble, [name for name in schema.names if name != "label"], days=days, parts=parts)
         rows, labels = paired(rows, labels)
         texts = labels.column("label")
         token.hashes = labels.column("hash").to_pylist()
         token.labels = dict(zip(token.hashes, texts.to_pylist(), strict=True))
-        return fit(rows.append_column("label", texts), schema)
+        return fit(rows.append_column("label", texts), schema), rows.column("part")
 
     def _changed(self, ensemble: str, changes: list[changed.Change], token: _Token) -> pa.Table:
         layout = self._layout(ensemble)
@@ -183,6 +186,23 @@ def paired(rows: pa.Table, labels: pa.Table) -> tuple[pa.Table, pa.Table]:
     return rows.take(pa.array(left)), labels.take(pa.array(right))
 
 
+Told = dict[int, tuple[int, dict[str, Any]]]  # by part: when it was received, and what the drain noted of it
+
+
+def _arrival(places: pa.ChunkedArray, told: Told) -> pa.Table:
+    known, index_of = np.unique(places.to_numpy(), return_inverse=True)
+    some = [told[part] for part in known.tolist()]
+    columns = (known, [received for received, _ in some], [note.get("before") for _, note in some])
+    by_part = pa.table([pa.array(one, pa.int64()) for one in columns], schema=ARRIVAL)
+    return by_part.take(pa.array(index_of))
+
+
+def _again(told: Told) -> pa.Table:
+    rows = [(int(minute) * MINUTE, *counts) for _, note in told.values()
+            for minute, counts in note.get("again", {}).items()]  # fmt: skip
+    return table_of(rows, AGAIN)
+
+
 def _oldest(rows: list[tuple[Any, ...]], max_rows: int) -> list[tuple[Any, ...]]:
     chosen: list[tuple[Any, ...]] = []
     total = 0
@@ -203,7 +223,9 @@ def _days(link: sa.Connection, parts: Sequence[int]) -> list[int]:
 
 
 def _mark_parts(link: sa.Connection, parts: Sequence[int]) -> None:
-    done = many(link, "UPDATE parts SET merged = 1 WHERE part = ? AND merged = 0", [(one,) for one in parts])
+    done = many(
+        link, "UPDATE parts SET merged = 1, arrival = '{}' WHERE part = ? AND merged = 0", [(one,) for one in parts]
+    )
     if done != len(parts):
         raise StoreError("these parts are measured already", fix="ask for what is pending again")
 

@@ -17,6 +17,7 @@ from choirmaster.stores.sql.plan import Plan, plan_from_bytes, table_of
 ALL = "*"
 Fits = Callable[[str, str | None], bool]
 _COUNTS = ("accepted", "duplicate", "conflicting", "refused")
+_MOST_SOURCES, OTHER_SOURCES = 100, "labels:%other"
 
 
 def marks(items: Sequence[object]) -> str:
@@ -106,16 +107,19 @@ def apply(link: sa.Connection, plan: Plan, fits: Fits) -> None:
     else:
         _insert_labels(link, plan, fits)
         _raise_watermark(link, plan, "last_known")
+    _raise_newest(link, plan)
 
 
 def _insert_parts(link: sa.Connection, plan: Plan) -> None:
     rows = []
     for one in plan.parts:
-        merged = int(plan.kind == EventKind.LABEL or not one.accepted)
+        merged = int(plan.kind == EventKind.LABEL or not one.to_measure)
         rows.append((one.part, one.journal, one.sequence, plan.kind, plan.ensemble, one.received_at, one.accepted,
-                     one.duplicate, one.conflicting, one.refused, json.dumps(one.reasons), merged))  # fmt: skip
+                     one.duplicate, one.conflicting, one.refused, json.dumps(one.reasons), merged, one.latest,
+                     "{}" if merged else one.arrival))  # fmt: skip
     many(link, "INSERT INTO parts (part, journal, sequence, kind, ensemble, received_at, accepted, duplicate, "
-               "conflicting, refused, reasons, merged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)  # fmt: skip
+               "conflicting, refused, reasons, merged, latest, arrival) "
+               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)  # fmt: skip
 
 
 def _raise_watermark(link: sa.Connection, plan: Plan, column: str) -> None:
@@ -126,6 +130,34 @@ def _raise_watermark(link: sa.Connection, plan: Plan, column: str) -> None:
         many(link, statement, [(plan.last, plan.last)])
     else:
         many(link, statement + " AND name = ?", [(plan.last, plan.last, plan.ensemble)])
+
+
+def latest(link: sa.Connection, journal: str, ensemble: str) -> int | None:
+    """Return the largest time of a live row of an ensemble that came by a journal."""
+    query = (
+        "SELECT latest FROM parts WHERE journal = ? AND ensemble = ? AND kind = 'prediction' AND latest IS NOT NULL "
+        "ORDER BY sequence DESC LIMIT 1"
+    )
+    rows = fetch(link, query, (journal, ensemble))
+    return int(rows[0][0]) if rows else None
+
+
+def newest(link: sa.Connection, ensemble: str) -> dict[str, int]:
+    """Return the newest event of each source of an ensemble, none after its receipt, in microseconds UTC."""
+    rows = fetch(link, "SELECT newest FROM ensembles WHERE name = ?", (ensemble,))
+    found: dict[str, int] = json.loads(rows[0][0]) if rows else {}
+    return found
+
+
+def _raise_newest(link: sa.Connection, plan: Plan) -> None:
+    """Remember the newest event of each source; of more sources than are kept the others count together."""
+    names = [plan.ensemble] if plan.ensemble != ALL else [row[0] for row in fetch(link, "SELECT name FROM ensembles")]
+    for name in names if plan.newest else ():
+        found = newest(link, name)
+        for source, at in plan.newest.items():
+            key = source if source in found or len(found) < _MOST_SOURCES else OTHER_SOURCES
+            found[key] = max(at, found.get(key, at))
+        many(link, "UPDATE ensembles SET newest = ? WHERE name = ?", [(json.dumps(found, sort_keys=True), name)])
 
 
 def _insert_predictions(link: sa.Connection, plan: Plan, fits: Fits) -> None:

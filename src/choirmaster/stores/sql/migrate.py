@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from choirmaster.errors import StoreError
 from choirmaster.stores.sql.database import Database
 
-HEAD = "0004"
+HEAD = "0005"
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 

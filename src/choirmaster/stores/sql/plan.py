@@ -13,6 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from choirmaster.times import MINUTE
+
 INDEX = pa.schema([("hash", pa.binary(16)), ("content", pa.binary(16)), ("day", pa.int32()), ("part", pa.int64()),
                    ("row", pa.int32())])  # fmt: skip
 EVENTS = pa.schema([("hash", pa.binary(16)), ("order_key", pa.binary()), ("value", pa.string()),
@@ -22,7 +24,16 @@ EVENTS = pa.schema([("hash", pa.binary(16)), ("order_key", pa.binary()), ("value
 
 @dataclass(slots=True)
 class PartCounts:
-    """One part of a plan and what became of its rows."""
+    """One part of a plan and what became of its rows.
+
+    Attributes
+    ----------
+    before, latest : int or None
+        Largest time of a live row kept from this journal before the part, and with it.
+    again : dict
+        Minute (since 1970, as text) of live rows that were not kept, because their id is there, to how many of them
+        had the same content and how many another.
+    """
 
     part: int
     journal: str
@@ -33,6 +44,23 @@ class PartCounts:
     conflicting: int = 0
     refused: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    before: int | None = None
+    latest: int | None = None
+    again: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def to_measure(self) -> bool:
+        """Whether there is anything for the states."""
+        return bool(self.accepted or self.again)
+
+    @property
+    def arrival(self) -> str:
+        """What measuring is told of how the rows came, as JSON."""
+        return json.dumps({"before": self.before, "again": self.again}, sort_keys=True)
+
+    def came_again(self, time: int, *, other: bool) -> None:
+        """Count a live row whose id is there."""
+        self.again.setdefault(str(time // MINUTE), [0, 0])[other] += 1
 
     def refuse(self, reason: str, count: int = 1) -> None:
         """Count refused rows under a reason."""
@@ -56,6 +84,8 @@ class Plan:
         What goes to the bulk table; not kept with the intent.
     last : int or None
         Largest live time, or largest ``known_at``.
+    newest : dict
+        Source of events to its largest time, none after its receipt: ``predictions``, ``labels``, ``labels:<source>``.
     """
 
     kind: str
@@ -65,6 +95,7 @@ class Plan:
     entries: pa.Table
     rows: pa.Table | None = None
     last: int | None = None
+    newest: dict[str, int] = field(default_factory=dict)
 
     @property
     def journal(self) -> str:
@@ -78,7 +109,8 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         """Write all but the rows."""
-        head: dict[str, Any] = {"kind": self.kind, "ensemble": self.ensemble, "table": self.table, "last": self.last}
+        head: dict[str, Any] = {"kind": self.kind, "ensemble": self.ensemble, "table": self.table, "last": self.last,
+                                "newest": self.newest}  # fmt: skip
         head["parts"] = [asdict(one) for one in self.parts]
         table = self.entries.replace_schema_metadata({"plan": json.dumps(head)})
         sink = pa.BufferOutputStream()

@@ -16,13 +16,15 @@ _BLOB = sa.LargeBinary(1 << 30)
 # SQLite counts up by itself only where the key is a plain INTEGER.
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-# One row an ensemble: its layout, all columns ever seen, and the largest instants for the watermark (D4).
+# One row an ensemble: its layout, all columns ever seen, the largest instants for the watermark (D4), and for each
+# source of events the largest that is not after its receipt.
 ensembles = sa.Table(
     "ensembles", metadata,
     sa.Column("name", _NAME, primary_key=True),
     sa.Column("columns", sa.Text, nullable=False),
     sa.Column("last_live", sa.BigInteger),
     sa.Column("last_known", sa.BigInteger),
+    sa.Column("newest", sa.Text, nullable=False, server_default="{}"),
 )  # fmt: skip
 
 # How far each journal is in the store.
@@ -32,7 +34,8 @@ journals = sa.Table(
     sa.Column("drained", sa.BigInteger, nullable=False),
 )  # fmt: skip
 
-# One row a drained part (D7); ``merged`` is 1 once the states hold it.
+# One row a drained part (D7); ``merged`` is 1 once the states hold it. ``latest`` is the largest live time of its
+# journal so far; ``arrival`` tells measuring which rows came again, and what was the largest time before the part.
 parts = sa.Table(
     "parts", metadata,
     sa.Column("part", _BIG, primary_key=True, autoincrement=False),
@@ -47,6 +50,8 @@ parts = sa.Table(
     sa.Column("refused", sa.Integer, nullable=False),
     sa.Column("reasons", sa.Text, nullable=False),
     sa.Column("merged", sa.SmallInteger, nullable=False),
+    sa.Column("latest", sa.BigInteger),
+    sa.Column("arrival", sa.Text, nullable=False, server_default="{}"),
     sa.UniqueConstraint("journal", "sequence", name="parts_by_name"),
     sa.Index("parts_to_merge", "ensemble", "kind", "merged", "part"),
 )  # fmt: skip

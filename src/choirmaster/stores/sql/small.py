@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from choirmaster.errors import StoreError
 from choirmaster.ports import AuditEntry, Epoch, StatePack
-from choirmaster.stores.sql import schema
+from choirmaster.stores.sql import index, schema
 from choirmaster.stores.sql.database import Database
 from choirmaster.stores.sql.decisions import DecisionTable
 from choirmaster.times import SECOND, Window
@@ -57,6 +57,12 @@ class SmallTables(DecisionTable):
         with self._database.write() as link:
             done = link.execute(query if holder is None else query.where(table.c.holder == holder))
         return bool(done.rowcount)
+
+    # -- arrival ------------------------------------------------------------------------------------------------
+    def newest(self, ensemble: str) -> Mapping[str, int]:
+        """Return the newest event of each source in microseconds UTC; one that lay after its receipt counts as then."""
+        with self._database.read() as link:
+            return index.newest(link, ensemble)
 
     # -- states -------------------------------------------------------------------------------------------------
     def packs(self, ensemble: str, windows: Iterable[Window] | None = None) -> list[StatePack]:
