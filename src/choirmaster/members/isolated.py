@@ -33,6 +33,10 @@ _PAUSES = (0.0, 0.1, 0.5, 2.0, 5.0)  # before a process is started again that en
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+class Ended(MemberError):
+    """The process ended, or hung, in place of saying what is wrong."""
+
+
 @dataclass(slots=True)
 class _Job:
     features: pa.Table
@@ -203,7 +207,7 @@ class _Child:
             self.told = msgspec.json.decode(bytes(body), type=Loaded)
         except (Broken, TimeoutError, msgspec.MsgspecError) as error:
             self.kill()
-            raise MemberError("a member's process does not start", where=where, got=f"{self.end()}; {error}") from None
+            raise Ended("a member's process does not start", where=where, got=f"{self.end()}; {error}") from None
         except MemberError:
             self.kill()
             raise
@@ -231,6 +235,38 @@ class _Child:
         """Say how it ended."""
         code = self._process.poll()
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def try_apart(source: Source) -> None:
+    """Read a model file in a process of its own once, and have it answer two rows; what it says is thrown away.
+
+    Raises
+    ------
+    Ended
+        The file ends the process that reads it, or keeps it busy for a minute. Any other error is left to the reading
+        in this process, which says it better.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        return
+    try:
+        child = _Child(Order(source))
+    except Ended as error:
+        raise _ending(source, error.got) from None
+    except MemberError:
+        return
+    try:
+        rows = pa.table({name: [0.0, float("nan")] for name in child.told.features})
+        child.ask(pack_rows(rows), time.monotonic() + START_SECONDS)
+    except (Broken, TimeoutError):
+        child.kill()
+        raise _ending(source, child.end()) from None
+    finally:
+        child.kill()
+
+
+def _ending(source: Source, got: str) -> Ended:
+    return Ended("a model file ends the process that reads it", where=source.file, got=got,
+                 fix="restore the file; it is damaged, or made to do that")  # fmt: skip
 
 
 def _environment() -> dict[str, str]:

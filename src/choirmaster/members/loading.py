@@ -50,8 +50,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[str, ...] = ()
 
 
-def load(source: Source) -> Member:
+def load(source: Source, *, cautious: bool = True) -> Member:
     """Load a local member: by import path, from a file told by its content, or from an MLflow folder.
+
+    Damaged files can end the process in the readers of LightGBM and XGBoost. With ``cautious`` a file of theirs that is
+    not pinned is read in a process of its own first.
 
     Raises
     ------
@@ -65,26 +68,30 @@ def load(source: Source) -> Member:
             source.name, source.target, classes=source.classes or None, features=source.features or source.known
         )
     path = Path(source.file)
-    return _folder(source, path) if path.is_dir() else _file(source, path)
+    return _folder(source, path, cautious) if path.is_dir() else _file(source, path, cautious)
 
 
-def _folder(source: Source, path: Path) -> Member:
+def _folder(source: Source, path: Path, cautious: bool) -> Member:
     from choirmaster.members.mlflow import PyfuncMember, read_folder
 
     found = read_folder(path)
     features = source.features or found.features
     if found.file is not None:
-        return _file(msgspec.structs.replace(source, features=features), found.file)
+        return _file(msgspec.structs.replace(source, features=features), found.file, cautious)
     return PyfuncMember(
         source.name, path, folder=source.folder, sha256=source.sha256, trusted=source.trusted,
         classes=source.classes or None, features=features,
     )  # fmt: skip
 
 
-def _file(source: Source, path: Path) -> Member:
+def _file(source: Source, path: Path, cautious: bool) -> Member:
     data, digest = read_pinned(path, source.sha256)
     kind = kind_of(data, str(path))
     del data
+    if cautious and source.sha256 is None and kind in (Kind.LIGHTGBM, Kind.XGBOOST):
+        from choirmaster.members.isolated import try_apart
+
+        try_apart(msgspec.structs.replace(source, file=str(path), sha256=digest))
     how: dict[str, Any] = {"sha256": digest, "features": source.features}  # the same bytes again, or a refusal
     match kind:
         case Kind.SKOPS:

@@ -42,7 +42,7 @@ def main(handle: int) -> None:
         try:
             _, body = receive(link)
             order = msgspec.json.decode(bytes(body), type=Order)
-            member = load(order.source)
+            member = load(order.source, cautious=False)  # this process is the caution
             _bound_memory(order.memory_bytes)
         except Exception as error:
             send(link, Frame.ERROR, _text(error))

@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 
 import joblib
 import numpy as np
@@ -157,3 +158,18 @@ def test_a_function_takes_every_feature_unless_it_declares_some():
     assert load(one).features == ("b", "a")
     declared = Source(name="m", target="tests.unit.members.functions:first", known=("b", "a"), features=("a",))
     assert load(declared).features == ("a",)
+
+
+def test_a_file_that_ends_its_reader_ends_a_process_of_its_own(tmp_path, monkeypatch):
+    import lightgbm
+
+    lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(X, X[:, 0]), 2).save_model(tmp_path / "good")
+    text = (tmp_path / "good").read_text()
+    children = re.search(r"left_child=.*", text)[0]
+    far = re.sub(r"-?\d+", lambda found: "9" * len(found[0]), children)  # a node beyond the tree, as long as before
+    (tmp_path / "bad").write_text(text.replace(children, far, 1))
+    assert load(source(tmp_path / "good")).predict(ROWS).shape == (60,)
+    with pytest.raises(MemberError, match="ends the process that reads it"):
+        load(source(tmp_path / "bad"))
+    monkeypatch.setattr("choirmaster.members.isolated.try_apart", lambda one: pytest.fail("a pinned file is known"))
+    assert load(source(tmp_path / "good", sha256=pinned(tmp_path / "good"))).predict(ROWS).shape == (60,)
