@@ -12,7 +12,7 @@ from urllib.parse import quote
 from choirmaster.client.rows import ARROW, check_ids, frame, identified, pieces, records, stream
 from choirmaster.errors import unknown
 
-ROWS = 10_000  # rows of one request
+ROWS, EVENTS = 2_000, 10_000  # rows of one request: members have a deadline, the journal has none
 _VERBS = {
     "set_role": "/api/members/{ensemble}/{member}", "clear_role": "/api/members/{ensemble}/{member}/clear",
     "set_weights": "/api/weights/{ensemble}", "clear_weights": "/api/weights/{ensemble}/clear",
@@ -64,7 +64,7 @@ def predictions(
                                  "params": parameters})  # fmt: skip
 
 
-def events(kind: str, ensemble: str, rows: Any, *, size: int = ROWS) -> Iterator[Ask]:
+def events(kind: str, ensemble: str, rows: Any, *, size: int = EVENTS) -> Iterator[Ask]:
     """Return the requests that hand over these predictions or labels."""
     listed = records(rows)
     for one in pieces(len(listed), size):

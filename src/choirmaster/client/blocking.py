@@ -82,7 +82,7 @@ class Client:
         ----------
         rows : list of dict, or a frame
             Records by feature name, or a pandas, polars or Arrow frame; ``_id``, ``_time`` and ``_segment.<name>``
-            are understood. More than 10,000 rows are several requests.
+            are understood. More than 2,000 rows are several requests.
         ids : sequence of str, optional
             Identities, one per row; made here when not given, so that a second try is no second prediction.
         explain : bool
