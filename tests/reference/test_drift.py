@@ -179,3 +179,13 @@ def test_reasons() -> None:
     assert exact.ks(np.array([]), np.array([1.0])).reason is Reason.NO_ROWS
     assert exact.ks(np.array([np.nan]), np.array([1.0])).reason is Reason.ALL_MISSING
     assert exact.ks(np.array([1.0]), np.array([np.nan])).reason is Reason.NO_REFERENCE
+
+
+def test_exact_ks_over_the_current_values_is_that_over_all_values() -> None:
+    rng = np.random.default_rng(8)
+    for case in range(200):
+        n, m, distinct = rng.integers(1, 40), rng.integers(1, 400), rng.integers(1, 60)
+        now, before = (rng.integers(0, distinct, size) / 7.0 - case % 3 for size in (n, m))
+        values = np.union1d(now, before)
+        f, g = (np.searchsorted(np.sort(one), values, "right") / len(one) for one in (now, before))
+        assert exact.ks(now, before).number == np.abs(f - g).max()

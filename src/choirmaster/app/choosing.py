@@ -97,21 +97,50 @@ class Automatic:
         slots = found.slots()
         self.fit([window for window, _ in slots])
         series = plan.layout.series[-1].name
-        held: dict[str, list[dict[StateKey, Sparse]]] = {}
-        now: Window | None = None
+        group = _Group(plan)
         for window, some in groupby(slots, key=_window):
             together = {segment: found.take(plan, (window, segment)) for _, segment in some}
             step = self.follower.step(window, counted(together.get("", {}), series)[1])
             if step.choice is not None:
                 self.rows.append((step.window.start, step.choice))
             self.over[window.start] = step.window.start
-            if now is not None and step.window != now:
-                yield from _sums(now, held, plan)
-            now = step.window
-            for segment, states in together.items():
-                held.setdefault(segment, []).append(squeeze(states))
-        if now is not None:
-            yield from _sums(now, held, plan)
+            if step.window != group.window:
+                yield from group.close()
+            group.add(step.window, together)
+        yield from group.close()
+
+
+class _Group:
+    """The windows that are looked at together; more than one are put aside until they are added up."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.window: Window | None = None
+        self._only: dict[str, States] = {}
+        self._aside: dict[str, list[dict[StateKey, Sparse]]] = {}
+
+    def add(self, window: Window, together: dict[str, States]) -> None:
+        """Add one counted window, its states by segment, to the window it is looked at in."""
+        if window != self.window:
+            self.window, self._only = window, together
+            return
+        for one in (self._only, together):
+            for segment, states in one.items():
+                self._aside.setdefault(segment, []).append(squeeze(states))
+        self._only = {}
+
+    def close(self) -> Iterator[tuple[Window, str, States]]:
+        """Yield window, segment and states, and let go of them."""
+        for segment in sorted(self._only or self._aside):
+            assert self.window is not None, "what is held lies in a window"
+            yield self.window, segment, self._only[segment] if self._only else self._sum(segment)
+        self.window, self._only, self._aside = None, {}, {}
+
+    def _sum(self, segment: str) -> States:
+        out: States = {}
+        for one in self._aside[segment]:
+            out = merge_states(out, restore(one, self.plan.parts))
+        return out
 
 
 def automatic(window: str | int | None, precision: float) -> Automatic:
@@ -124,17 +153,6 @@ def automatic(window: str | int | None, precision: float) -> Automatic:
 
 def _window(slot: Slot) -> Window:
     return slot[0]
-
-
-def _sums(
-    window: Window, held: dict[str, list[dict[StateKey, Sparse]]], plan: Plan
-) -> Iterator[tuple[Window, str, States]]:
-    for segment in sorted(held):
-        out: States = {}
-        for one in held[segment]:
-            out = merge_states(out, restore(one, plan.parts))
-        yield window, segment, out
-    held.clear()
 
 
 def _counted(rows: pa.Table, reference: Reference) -> Counted:

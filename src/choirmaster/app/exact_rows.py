@@ -27,6 +27,7 @@ from choirmaster.watch.evaluate import ALL_SERIES, ValueRows
 
 MAX_ROWS = 1_000_000
 KEPT = 8
+NO_LABELS = np.empty(0, np.int64)
 Slot = tuple[int, str]  # window start and segment
 
 
@@ -77,9 +78,9 @@ def _exact(rows: ValueRows, at: int, frame: Frame, past: Frame | None) -> Value 
         return _quality(exact.OF_RANKED[name], frame, slot, series, target)
     classes = score_targets(frame.layout) if frame.layout.task.has_classes else ()
     if name == "score_ks" and past is not None and (target in classes or len(classes) == 1):
-        return exact.ks(frame.scores(series, target)[0][chosen], past.scores(series, target)[0])
+        return exact.ks_ordered(frame.scores(series, target)[0][chosen], past.ordered_scores(series, target))
     if name == "ks" and past is not None and series == ALL_SERIES:
-        return exact.ks(frame.feature(feature)[chosen], past.feature(feature))
+        return exact.ks_ordered(frame.feature(feature)[chosen], past.ordered_feature(feature))
     return None
 
 
@@ -132,11 +133,20 @@ class Frame:
         return self._slots.get(slot)
 
     def feature(self, name: str) -> Floats:
-        return self._once(("x", name), lambda: (col.floats(self.batch, feature_column(name)), np.empty(0, np.int64)))[0]
+        return self._once(("x", name), lambda: (col.floats(self.batch, feature_column(name)), NO_LABELS))[0]
 
     def scores(self, series: str, target: str) -> tuple[Floats, Ints]:
         """Return scores for a class, and labels 0, 1, or 2 for none."""
         return self._once((series, target), lambda: self._read(series, target))
+
+    def ordered_feature(self, name: str) -> Floats:
+        """Return the values of a feature in order."""
+        return self._once(("x", name, "ordered"), lambda: (exact.ordered(self.feature(name)), NO_LABELS))[0]
+
+    def ordered_scores(self, series: str, target: str) -> Floats:
+        """Return the scores for a class in order."""
+        column = self.scores(series, target)[0]
+        return self._once((series, target, "ordered"), lambda: (exact.ordered(column), NO_LABELS))[0]
 
     def ranked(self, slot: Slot, series: str, target: str) -> Ranked:
         """Return the scored rows of a window and segment for a class; the last ones are kept."""

@@ -154,16 +154,20 @@ def _too_few(metric: Metric, n: int, side: str = "") -> Value:
 
 
 def _compare(metric: Metric, state: State, reference: State | None) -> Value:
-    if reference is None or reference.empty:
+    if reference is None or not reference.once("counted", _counted):
         detail = "nothing was measured in the window just before" if metric.against == PREVIOUS else ""
         return undefined(Reason.NO_REFERENCE, kind=metric.kind, detail=detail)
     if reference.part.id != state.part.id:
         raise StateMismatch("current and reference do not belong together", expected=state.part.id,
                             got=reference.part.id)  # fmt: skip
     value = metric.value(state, reference)
-    if value.number is not None and (rows := int(reference.counts.sum())) < metric.least.n:
+    if value.number is not None and (rows := reference.once("counted", _counted)) < metric.least.n:
         return replace(_too_few(metric, rows, "the other side "), n=value.n)
     return value
+
+
+def _counted(state: State) -> int:
+    return int(state.counts.sum())
 
 
 def class_index(classes: tuple[str, ...], name: str) -> int:

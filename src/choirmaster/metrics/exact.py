@@ -55,6 +55,15 @@ def roc_auc(y_true: Ints, y_score: Floats) -> Value:
     return _auc.roc_auc(ranked_rows(y_true, y_score))
 
 
+def ordered(column: Floats) -> Floats:
+    """Return the finite values of a column in order, to be compared with many others.
+
+    >>> ordered(np.array([2.0, np.nan, 1.0])).tolist()
+    [1.0, 2.0]
+    """
+    return np.sort(column[np.isfinite(column)])
+
+
 def ks(current: Floats, reference: Floats) -> Value:
     """Kolmogorov-Smirnov distance of two columns; NaN and infinities are left out.
 
@@ -63,13 +72,24 @@ def ks(current: Floats, reference: Floats) -> Value:
     >>> ks(np.array([1.0, 2.0]), np.array([2.0, 3.0])).number
     0.5
     """
-    one, two = current[np.isfinite(current)], reference[np.isfinite(reference)]
-    if not len(two):
+    return ks_ordered(current, ordered(reference))
+
+
+def ks_ordered(current: Floats, reference: Floats) -> Value:
+    """Return :func:`ks` where the reference is :func:`ordered`.
+
+    Between two neighbouring values of ``current`` its distribution stands still and the reference's only rises, so the
+    greatest difference lies at one of these values or just before it: cells are these values and the gaps between.
+    """
+    one = current[np.isfinite(current)]
+    if not len(reference):
         return undefined(Reason.NO_REFERENCE, n=len(current), detail="the reference has no finite value")
     if not len(one):
         return undefined(Reason.ALL_MISSING if len(current) else Reason.NO_ROWS, n=len(current))
-    values, codes = np.unique(np.concatenate([one, two]), return_inverse=True)
-    k = len(values)
-    left = np.bincount(codes[: len(one)], minlength=k).astype(np.int64)
-    right = np.bincount(codes[len(one) :], minlength=k).astype(np.int64)
-    return ks_value(left, right, np.ones(k, np.bool_))
+    values, counts = np.unique(one, return_counts=True)
+    below, through = (np.searchsorted(reference, values, side) for side in ("left", "right"))
+    left = np.zeros(2 * len(values) + 1, np.int64)
+    left[1::2] = counts
+    borders = np.ravel(np.stack([below, through], axis=1)).astype(np.int64)
+    right: Ints = np.diff(np.concatenate([[0], borders, [len(reference)]]))
+    return ks_value(left, right, np.ones(len(left), np.bool_))

@@ -23,6 +23,10 @@ def class_targets(state: Confusion) -> tuple[str, ...]:
 
 def nothing(state: Confusion) -> Value | None:
     """Return why no metric of labels against answers can be had, or None."""
+    return state.once("nothing", _nothing)
+
+
+def _nothing(state: Confusion) -> Value | None:
     if state.matrix.any():
         return None
     if not state.rows:

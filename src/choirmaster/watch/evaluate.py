@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -43,44 +43,52 @@ def _empty() -> dict[str, list[object]]:
     return {name: [] for name in VALUE_COLUMNS}
 
 
-@dataclass
 class ValueRows:
-    """Collects rows of the tidy table, column by column.
+    """Collects rows of the tidy table.
 
-    Attributes
+    Parameters
     ----------
-    columns : dict
-        Rows not put away yet.
     at_most : int or None
         So many rows lie open; more are put away as Arrow chunks, an eighth of the size.
     """
 
-    columns: dict[str, list[object]] = field(default_factory=_empty)
-    at_most: int | None = None
-    chunks: list[pa.Table] = field(default_factory=list)
+    def __init__(self, at_most: int | None = None) -> None:
+        self.at_most = at_most
+        self._rows: list[tuple[object, ...]] = []
+        self._columns = _empty()
+        self._chunks: list[pa.Table] = []
 
     def add(self, subject: Subject, key: StateKey, target: str, metric: str, value: Value, reference: str) -> None:
         """Append one value."""
-        row = (
-            subject.ensemble, subject.window.start, subject.window.end, subject.revision, key.series or ALL_SERIES,
-            key.version, subject.segment, key.feature, target, metric, value.number, value.lower, value.upper,
+        window = subject.window
+        self._rows.append((
+            subject.ensemble, window.start, window.end, subject.revision, key.series or ALL_SERIES, key.version,
+            subject.segment, key.feature, target, metric, value.number, value.lower, value.upper,
             value.resolution if value.number is not None else None, value.n, str(value.kind),
             None if value.reason is None else str(value.reason), reference,
-        )  # fmt: skip
-        for name, cell in zip(VALUE_COLUMNS, row, strict=True):
-            self.columns[name].append(cell)
-        if self.at_most is not None and len(self.columns["n"]) >= self.at_most:
+        ))  # fmt: skip
+        if self.at_most is not None and len(self._rows) >= self.at_most:
             self._put_away()
 
+    @property
+    def columns(self) -> dict[str, list[object]]:
+        """Rows not put away yet, column by column; changes in them are kept."""
+        if self._rows:
+            for name, cells in zip(VALUE_COLUMNS, zip(*self._rows, strict=True), strict=True):
+                self._columns[name].extend(cells)
+            self._rows.clear()
+        return self._columns
+
     def _put_away(self) -> None:
-        arrays = [pa.array(self.columns[one.name], _plain(one.type)).cast(one.type) for one in VALUE_SCHEMA]
-        self.chunks.append(pa.table(arrays, schema=VALUE_SCHEMA))
-        self.columns = _empty()
+        columns = self.columns
+        arrays = [pa.array(columns[one.name], _plain(one.type)).cast(one.type) for one in VALUE_SCHEMA]
+        self._chunks.append(pa.table(arrays, schema=VALUE_SCHEMA))
+        self._columns = _empty()
 
     def table(self) -> pa.Table:
         """Return the table in the order of D2."""
         self._put_away()
-        return pa.concat_tables(self.chunks).sort_by([(name, "ascending") for name in VALUE_ORDER])
+        return pa.concat_tables(self._chunks).sort_by([(name, "ascending") for name in VALUE_ORDER])
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
