@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from choirmaster.config import Member
-from choirmaster.config.model import Breaker, Early, Hedge
+from choirmaster.config.answer import Breaker, Early, Hedge
 from choirmaster.overlay import Role
 from choirmaster.serve.breaker import BreakerSettings
 from choirmaster.serve.hedging import HedgeSettings
@@ -15,7 +15,9 @@ def member_settings(one: Member) -> MemberSettings:
     """Return how a member is called; a remote one may be asked twice unless the file says otherwise."""
     timeout = None if one.timeout is None else one.timeout / SECOND
     repeatable = one.url is not None if one.repeatable is None else one.repeatable
-    return MemberSettings(timeout, one.concurrency, role=Role(one.role), share=one.share or 0.0, repeatable=repeatable)
+    return MemberSettings(
+        timeout, one.concurrency, role=Role(one.role), share=one.share or 0.0, repeatable=repeatable, batch=one.batch
+    )
 
 
 def breaker_settings(one: Breaker) -> BreakerSettings | None:

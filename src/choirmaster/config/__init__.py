@@ -1,10 +1,10 @@
 """The configuration: its types, and how a text becomes one of them. Nothing here reads a file or the environment."""
 
+from choirmaster.config.answer import Answer
 from choirmaster.config.effective import effective, plain
 from choirmaster.config.model import (
     Access,
     Alerts,
-    Answer,
     Calibration,
     Config,
     Ensemble,

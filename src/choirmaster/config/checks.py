@@ -6,8 +6,9 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
+from choirmaster.config.answer import Answer
 from choirmaster.config.member_checks import check_nesting, check_origin
-from choirmaster.config.model import Access, Answer, Config, Ensemble, Member, Monitor, Sink
+from choirmaster.config.model import Access, Config, Ensemble, Member, Monitor, Sink
 from choirmaster.costs import flat_costs, read_costs
 from choirmaster.errors import ChoirmasterError, ConfigError, unknown
 from choirmaster.ids import check_name
@@ -86,6 +87,8 @@ def _member(one: Member, path: str, place: Place) -> Iterator[ChoirmasterError]:
         yield ConfigError("timeout out of range", where=place(f"{path}.timeout"), expected="above 0")
     if one.concurrency < 1:
         yield ConfigError("concurrency out of range", where=place(f"{path}.concurrency"), expected="at least 1")
+    if one.batch < 0:
+        yield ConfigError("batch out of range", where=place(f"{path}.batch"), expected="at least 0")
     if (one.share is None) == (one.role == "canary"):
         yield ConfigError("a canary needs a share, and nobody else has one", where=place(f"{path}.share"),
                           got=f"role {one.role}")  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field, to_builtins
 
+from choirmaster.config.answer import Answer, Breaker, Early, Hedge
 from choirmaster.config.scalars import Address, ClassName, Duration, Secret, SinkUrl, WindowLength, Windows
 from choirmaster.times import DAY, HOUR, MINUTE, SECOND
 
@@ -32,6 +33,7 @@ class Member(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     concurrency: int = 4  # calls that may run at the same time
     role: Literal["voter", "shadow", "canary", "off"] = "voter"  # shadow: asked and measured, no say; off: not asked
     share: float | None = None  # of the ids in which a canary is asked and has a say; canaries need it
+    batch: int = 0  # rows of waiting calls that are asked about as one call; 0: each call alone
     repeatable: bool | None = None  # may be asked twice for one request; none: where it is remote
     sha256: str | None = None  # pins the file's bytes
     trusted: bool = False  # allow a file that can run code (joblib, pickle, MLflow pyfunc); needs sha256
@@ -106,67 +108,6 @@ class Fusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def example(cls) -> dict[str, Any]:
         """Return one that is right."""
         return {"rule": "weighted_mean", "weights": {"boost": 2, "net": 1}}
-
-
-class Breaker(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When a member that fails is left alone for a while, and how long."""
-
-    enabled: bool = True
-    failures: int = 5  # failures in a row that open it
-    window: int = 20  # calls over which the share of failures is looked at
-    share: float = 0.5  # of failures in that window that opens it
-    probes: int = 3  # calls let through after its rest; all must answer
-    rest: Duration = field(default_factory=lambda: Duration(5 * SECOND))  # the first one; a failed probe doubles it
-    longest: Duration = field(default_factory=lambda: Duration(5 * MINUTE))  # rest that it is doubled up to
-
-    @classmethod
-    def example(cls) -> dict[str, Any]:
-        """Return one that is right."""
-        return {"failures": 5, "rest": "5s", "longest": "5m"}
-
-
-class Hedge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When a slow member is asked a second time; the first answer counts. Only members that are ``repeatable``."""
-
-    after: Duration | None = None  # none: by the quantile
-    quantile: float = 0.95  # after the time in which this share of the member's recent calls had answered
-    budget: float = 0.1  # second calls for each first call, at most
-
-    @classmethod
-    def example(cls) -> dict[str, Any]:
-        """Return one that is right."""
-        return {"after": "20ms", "budget": 0.05}
-
-
-class Early(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An answer before all members are in, once those missing cannot change it."""
-
-    tolerance: float | None = None  # how far they may still move a score or number; none: any, if the class stands
-    least: float | None = None  # of what members answer, of a regression
-    greatest: float | None = None  # the same
-
-    @classmethod
-    def example(cls) -> dict[str, Any]:
-        """Return one that is right."""
-        return {"tolerance": 0.01}
-
-
-class Answer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What an answer must keep to."""
-
-    deadline: Duration = field(default_factory=lambda: Duration(SECOND))  # for the whole answer
-    quorum: int = 1  # members that must be present in a row
-    fallback: str | float | dict[str, float] = "error"  # "error", a member, {class: probability} or a number
-    record: Literal["async", "durable"] = "async"  # durable answers after the journal's fsync
-    max_rows: int = 100_000  # rows of one request
-    breaker: Breaker = field(default_factory=Breaker)
-    hedge: Hedge | None = None  # none: nobody is asked twice
-    early: Early | None = None  # none: every answer waits for all voters
-
-    @classmethod
-    def example(cls) -> dict[str, Any]:
-        """Return one that is right."""
-        return {"deadline": "80ms", "quorum": 1, "fallback": "boost", "record": "durable"}
 
 
 class Labels(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -34,7 +34,7 @@ class Seat:
         how, layout = settings.member(name), settings.layout
         self.ensemble, self.name, self.member = settings.name, name, member
         self.timeout = how.timeout_seconds
-        self.lane = Lane(member, clock, concurrency=how.concurrency, waiting=how.waiting)
+        self.lane = Lane(member, clock, concurrency=how.concurrency, waiting=how.waiting, batch=how.batch)
         self.hedger = Hedger(settings.hedge) if settings.hedge is not None and how.repeatable else None
         self._classes = len(layout.classes)
         self._columns = alignment(name, member.classes, layout.classes)

@@ -36,6 +36,8 @@ class MemberSettings:
         Share of the ids in which a canary is asked.
     repeatable : bool
         Whether it may be asked twice for one request.
+    batch : int
+        Rows of waiting calls that are asked about as one call; 0 makes each call alone.
     """
 
     timeout_seconds: float | None = None
@@ -44,6 +46,7 @@ class MemberSettings:
     role: Role = Role.VOTER
     share: float = 0.0
     repeatable: bool = False
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

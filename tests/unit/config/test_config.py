@@ -90,6 +90,13 @@ accces: {}
     [
         ("answer: {quorum: 3}", "quorum out of range, $.ensembles.fraud.answer.quorum"),
         ("answer: {deadline: 80}", "write the unit"),
+        ("answer: {breaker: {failures: 0}}", "$.ensembles.fraud.answer.breaker.failures"),
+        ("answer: {breaker: {share: 1.5}}", "above 0, at most 1, got 1.5"),
+        ("answer: {breaker: {rest: 10m}}", "at most the longest, got 10m"),
+        ("answer: {hedge: {budget: 0}}", "$.ensembles.fraud.answer.hedge.budget"),
+        ("answer: {hedge: {quantile: 95}}", "between 0 and 1, got 95"),
+        ("answer: {early: {tolerance: -1}}", "$.ensembles.fraud.answer.early.tolerance"),
+        ("answer: {early: {least: 1}}", "both least and greatest"),
         ("answer: {fallback: bost}", 'did you mean "boost"?'),
         ("answer: {fallback: {a: 0.5, b: 0.4}}", "must sum to 1"),
         ("fusion: {rule: weighted_meen}", 'did you mean "weighted_mean"?'),
@@ -239,3 +246,19 @@ def test_json_schema_holds_every_key_and_shows_durations_as_written():
 
 def test_secret_equality_is_by_text():
     assert Secret("a") == Secret("a") != Secret("b")
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ("role: canary", "a canary needs a share"),
+        ("share: 0.1", "nobody else has one"),
+        ("role: canary, share: 2", "share out of range"),
+        ("role: boss", "unknown value"),
+        ("role: shadow", "quorum out of range"),
+        ("batch: -1", "batch out of range"),
+    ],
+)
+def test_roles_and_shares_of_members(member, said):
+    text = "ensembles: {one: {task: regression, members: {a: {file: a.onnx, %s}}}}"
+    assert any(said in problem for problem in _problems(text % member))

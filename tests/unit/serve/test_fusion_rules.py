@@ -55,7 +55,8 @@ def test_a_classifier_answers_by_the_declared_rule(rule, away):
     both = np.stack([1 - SAID, SAID], axis=1)[None].repeat(2, axis=0)
     wanted = fusion(rule, M, 2, declared=more).fuse(both, present, np.array([1.0, 2.0, 1.0, 1.0]))
     assert answer.output.tobytes() == wanted.output.tobytes()
-    assert answer.choice.tolist() == wanted.choice.tolist() and answer.degraded == (away is not None)
+    asked = away is not None and members[away].calls > 0  # a cascade that is sure asks no later stage
+    assert answer.choice.tolist() == wanted.choice.tolist() and answer.degraded == asked
 
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES if "regression" in rule.tasks])
