@@ -69,7 +69,7 @@ def eigen(matrix: Floats) -> tuple[Floats, Floats]:
     >>> values.round(9).tolist(), vectors[:, 0].round(4).tolist()
     ([3.0, 1.0], [0.7071, 0.7071])
     """
-    a, v = matrix.copy(), np.eye(len(matrix))
+    a, v = matrix.copy(), np.eye(len(matrix))  # eigenvectors as rows, which lie together in memory
     rounds = list(_rounds(len(a)))
     for _ in range(_SWEEPS):
         diagonal = np.diagonal(a)
@@ -79,7 +79,7 @@ def eigen(matrix: Floats) -> tuple[Floats, Floats]:
             _rotate(a, v, one, two)
     values = np.diagonal(a).copy()
     order = np.argsort(-values, kind="stable")
-    vectors = v[:, order]
+    vectors = v[order].T
     largest = np.abs(vectors).argmax(axis=0)
     return values[order], vectors * np.where(vectors[largest, np.arange(len(a))] < 0.0, -1.0, 1.0)
 
@@ -102,10 +102,12 @@ def _rotate(a: Floats, v: Floats, one: Ints, two: Ints) -> None:
         tangent = np.where(off == 0.0, 0.0, np.copysign(1.0, ratio) / (np.abs(ratio) + np.sqrt(ratio * ratio + 1.0)))
     cosine = 1.0 / np.sqrt(tangent * tangent + 1.0)
     sine = tangent * cosine
-    for turned in (a.T, a, v):
-        left, right = turned[:, one], turned[:, two]
-        turned[:, one] = left * cosine - right * sine
-        turned[:, two] = left * sine + right * cosine
+    for rows in (a, a, v):
+        left, right = rows[one], rows[two]
+        rows[one] = left * cosine[:, None] - right * sine[:, None]
+        rows[two] = left * sine[:, None] + right * cosine[:, None]
+        if rows is a:
+            a[:] = a.T.copy()  # so that columns are turned as rows, and come back as columns
 
 
 def components_kept(values: Floats) -> int:

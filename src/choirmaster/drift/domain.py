@@ -42,13 +42,14 @@ def domain_scores(numbers: Sequence[Floats], categories: Sequence[Ints], second:
     target = second - second.mean()
     folds = folds_of(second)
     inside = [np.flatnonzero(folds == one) for one in range(FOLDS)]
-    products = [design[rows].T @ design[rows] for rows in inside]
-    sums = [design[rows].T @ target[rows] for rows in inside]
+    halves = [design[rows] for rows in inside]
+    products = [half.T @ half for half in halves]
+    sums = [half.T @ target[rows] for half, rows in zip(halves, inside, strict=True)]
     whole, total = sum(products[1:], products[0]), sum(sums[1:], sums[0])
     penalty = np.diag(np.full(design.shape[1], PENALTY * n + design.shape[1]))
     scores = np.empty(n)
-    for rows, product, some in zip(inside, products, sums, strict=True):
-        scores[rows] = design[rows] @ np.linalg.solve(whole - product + penalty, total - some)
+    for rows, half, product, some in zip(inside, halves, products, sums, strict=True):
+        scores[rows] = half @ np.linalg.solve(whole - product + penalty, total - some)
     return scores
 
 
@@ -85,7 +86,7 @@ def _design(numbers: Sequence[Floats], categories: Sequence[Ints]) -> Floats:
     design -= design.mean(axis=0)
     spread = design.std(axis=0)
     varied = spread > 1e-9
-    out: Floats = design[:, varied] / spread[varied]
+    out: Floats = np.ascontiguousarray(design[:, varied]) / spread[varied]
     return out
 
 
