@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -88,3 +89,23 @@ def test_a_stored_reference_is_read_under_the_costs_of_now() -> None:
     parts = [one.costs for key, one in again.parts.items() if key.kind == "confusion/1"]
     assert parts == [(0.0, 1.0, 2.0, 0.0)]
     assert all(one.part is again.parts[key] for key, one in again.states.items())
+
+
+@pytest.mark.parametrize("costs", [{"yes": {"no": 4.0}, "no": {"yes": 1.0}}, {"yes": {"no": 1.0}, "no": {"yes": 9.0}},
+                                   {"yes": {"no": 1.0, "yes": -1.0}, "no": {"yes": 50.0}}])  # fmt: skip
+def test_an_automatic_cutoff_is_the_one_of_least_cost(costs) -> None:
+    rng = np.random.default_rng(3)
+    p = np.round(rng.random(3000), 2)
+    yes = rng.random(3000) < p**2
+    rows = {"y": np.where(yes, "yes", "no"), "p": p}
+    schema = Schema("binary", prediction="p", label="y", classes=["no", "yes"], costs=costs, cutoff="auto", features=[])
+    result = cm.monitor(rows, schema=schema, reference=rows)
+    told = {one["metric"]: one["value"] for one in result.table.to_pylist()}
+    no_yes, yes_no = costs["no"]["yes"], costs["yes"]["no"]
+
+    def cost(cutoff: float) -> float:
+        called = p >= cutoff
+        hit = costs["yes"].get("yes", 0.0) * (called & yes).sum()
+        return float((no_yes * (called & ~yes).sum() + yes_no * (~called & yes).sum() + hit) / len(p))
+
+    assert told["cost"] == pytest.approx(min(cost(at) for at in [*np.unique(p), 2.0]), rel=1e-9)

@@ -90,7 +90,7 @@ def monitor_settings(
     content: Callable[[], str] | None = None
     if watch.reference is not None and watch.reference.file is not None:
         file = watch.reference.file
-        rows = lambda: reference_rows(beside(config_path, file), layout, members)  # noqa: E731 - one line says it all
+        rows = lambda: reference_rows(beside(config_path, file), config, members)  # noqa: E731 - one line says it all
         content = lambda: content_of(beside(config_path, file))  # noqa: E731 - the same
     fused: float | str | None = config.cutoff
     first = watch.reference.first if watch.reference else None
@@ -175,12 +175,14 @@ def _sinks(config: Ensemble, whole: Config) -> tuple[str, ...]:
     return mine or tuple(name for name, sink in whole.sinks.items() if not sink.owners)
 
 
-def reference_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.Table:
-    """Return the canonical rows of a reference file: as ``train`` writes it, or raw rows that the members score now."""
+def reference_rows(path: Path, config: Ensemble, members: Mapping[str, Member]) -> pa.Table:
+    """Return the canonical rows of a reference file: as ``train`` writes it, or raw rows scored and fused now."""
     if path.suffix == ".parquet":
         table = pq.read_table(path)
         if any(name.startswith("m.") for name in table.schema.names):
             return table
+    from choirmaster.app.fusing import Fuser
     from choirmaster.app.scoring import score_rows
 
-    return score_rows(path, layout, members)
+    layout = layout_of(config)
+    return Fuser(layout, config.fusion.document(), config.fusion.weights).table(score_rows(path, layout, members))

@@ -50,6 +50,11 @@ class Fuser:
         fused = answer.output
         return _appended(batch, names, [fused] if fused.ndim == 1 else self._shown(fused))
 
+    def table(self, table: pa.Table) -> pa.Table:
+        """Return a whole table with the fused answer."""
+        whole = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        return pa.Table.from_batches([self(batch) for batch in whole])
+
     def _named(self, choice: Indices) -> pa.Array:
         """Return class names; null where nobody answered."""
         codes = pa.array(choice, pa.int32(), mask=choice < 0)

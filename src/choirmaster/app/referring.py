@@ -73,7 +73,7 @@ def _of_file(site: Installation, settings: MonitorSettings, path: Path) -> tuple
 
     if not path.exists():
         raise ConfigError("cannot read a reference", where="--from", got=f'"{path}"', fix="give a path that is there")
-    return reference_rows(path, settings.layout, site.members[settings.name]), str(path)
+    return reference_rows(path, site.config.ensembles[settings.name], site.members[settings.name]), str(path)
 
 
 def _of_window(site: Installation, settings: MonitorSettings, text: str) -> tuple[pa.Table, str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from choirmaster.app.rows import open_rows
 from choirmaster.errors import DataError
-from choirmaster.layout import Layout, SeriesSpec, Task
+from choirmaster.layout import Layout, Output, SeriesSpec, Task
 from choirmaster.ports import Member
 from choirmaster.schema import Schema
 from choirmaster.serve.outputs import alignment
@@ -40,7 +40,8 @@ def score_rows(path: Path, layout: Layout, members: Mapping[str, Member]) -> pa.
     features = features_of(table, layout)
     for one in layout.members:
         for name, column in _outputs(members[one.name], features, layout, one).items():
-            table = table.append_column(name, pa.array(column, pa.float64(), from_pandas=True))
+            made = column if isinstance(column, pa.Array) else pa.array(column, pa.float64(), from_pandas=True)
+            table = table.append_column(name, made)
     return table
 
 
@@ -57,8 +58,10 @@ def _outputs(member: Member, features: pa.Table, layout: Layout, one: SeriesSpec
     names = layout.output_columns(one)
     if not layout.task.classifies:
         return {names[0]: output.reshape(-1)}
-    order = alignment(one.name, member.classes, layout.classes)
-    aligned = output if order is None else output[:, order]
+    aligned = np.zeros((len(output), len(layout.classes)))
+    aligned[:, alignment(one.name, member.classes, layout.classes)] = output
+    if one.output is Output.CLASS:
+        return {names[0]: pa.array(np.array(layout.classes)[aligned.argmax(axis=1)])}
     if layout.task is Task.BINARY:
         return {names[0]: aligned[:, layout.classes.index(layout.positive)]}
     return {name: aligned[:, k] for k, name in enumerate(names)}
