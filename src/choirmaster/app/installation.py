@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from choirmaster.app.clock import RealClock
-from choirmaster.app.ensembles import layout_of, monitor_settings, serve_settings, standing_of
+from choirmaster.app.ensembles import layout_of, monitor_settings, serve_settings
 from choirmaster.app.files import beside, journal_folder, read_config, store_folder
 from choirmaster.app.member_loading import close_members, load_members
 from choirmaster.app.operating import declared_by
@@ -158,7 +158,7 @@ class Installation:
 
     def _apply(self, runner: EnsembleRunner, overlay: Overlay) -> None:
         """Let a runner answer as the file and the overlay on top of it say."""
-        runner.apply(overlay.over(standing_of(runner.name, self.config.ensembles[runner.name])))
+        runner.apply(overlay.over(runner.declared))
 
     def _cutoff(self, name: str) -> float | None:
         """Return the fused cutoff: the configured number, else the one the reference chose."""

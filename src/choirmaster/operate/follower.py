@@ -37,6 +37,7 @@ class Follower:
         self._running, self._apply = running, apply
         self._held: dict[str, Overlay] = {}
         self._newest = -1
+        self._said: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def look(self) -> None:
@@ -61,19 +62,23 @@ class Follower:
                 self._apply(name, found)
             self._held[name] = found
             self._operator.expire(name)
-        except Exception:
-            _LOG.exception("cannot follow the decisions about %s", name)
+        except Exception as error:
+            self._say(name, f"cannot follow the decisions about {name}: {type(error).__name__}: {error}")
             return False
+        self._said.pop(name, None)
         return True
+
+    def _say(self, about: str, text: str) -> None:
+        """Log a trouble once, and not at every look."""
+        if self._said.get(about) != text:
+            self._said[about] = text
+            _LOG.warning(text)
 
     def run(self, stop: threading.Event) -> None:
         """Look again and again until told to stop; while the store is away, what was known goes on holding."""
-        said = ""
         while not stop.wait(EVERY_SECONDS):
             try:
                 self.look()
-                said = ""
+                self._said.pop("", None)
             except Exception as error:
-                if str(error) != said:
-                    said = str(error)
-                    _LOG.warning("cannot look for decisions: %s", said)
+                self._say("", f"cannot look for decisions: {type(error).__name__}: {error}")

@@ -225,7 +225,7 @@ def test_what_runs_out_gives_way_although_nobody_can_write_it_down():
     assert roles(one)["a"] == "voter"
 
 
-def test_an_ensemble_that_cannot_be_applied_keeps_no_other_from_it_and_is_tried_again():
+def test_an_ensemble_that_cannot_be_applied_keeps_no_other_from_it_and_is_tried_again(caplog):
     store, clock, seen, broken = Memory(), Clock(), [], [True]
 
     def apply(name, overlay):
@@ -235,7 +235,9 @@ def test_an_ensemble_that_cannot_be_applied_keeps_no_other_from_it_and_is_tried_
 
     _, following = follower(store, clock, apply, ("fraud", "other"), other=Declared(FILE))
     following.look()
+    following.look()
     assert seen == ["other"]
+    assert [one.message for one in caplog.records] == ["cannot follow the decisions about fraud: RuntimeError: not now"]
     broken.clear()
     following.look()
     assert seen == ["other", "fraud"]
