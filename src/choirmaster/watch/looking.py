@@ -75,9 +75,12 @@ def _evaluate(store: Store, watched: Watched, window: Window, mark: Mark, *, lab
 def _sums(store: Store, watched: Watched, windows: list[Window], *, labels: bool) -> dict[str, Sum]:
     """Add up the states of stored windows, by segment."""
     sums: dict[str, Sum] = {}
+    plans: dict[str, Plan] = {}
     for one in sorted(store.packs(watched.settings.name, windows) if windows else (), key=lambda pack: pack.window):
         reference = watched.history.at(one.window.start)
-        states = unpack(one.payload, _plan(reference, labels=labels).parts, BY_KIND)
+        if reference.id not in plans:
+            plans[reference.id] = _plan(reference, labels=labels)
+        states = unpack(one.payload, plans[reference.id].parts, BY_KIND)
         sums.setdefault(one.segment, Sum()).add(states, reference, one.revision)
     return sums
 
