@@ -21,6 +21,7 @@ from choirmaster.watch.settings import MonitorSettings
 from choirmaster.watch.traffic import labelled_hours
 
 LENGTHS, LOOK, CHOICE = "windows", "look", "choice"  # kinds of documents
+BASES = ("1h", "1d")  # lengths of stored windows that longer ones are chosen over
 
 
 @dataclass
@@ -93,8 +94,8 @@ def windows_chosen(store: Store, ensemble: str) -> list[dict[str, Any]]:
 # -- the stored windows -----------------------------------------------------------------------------------------
 def settled(store: Store, settings: MonitorSettings) -> MonitorSettings:
     """Return settings with the length of the windows that are stored, where that was chosen."""
-    kept = lengths_of(store, settings.name) if settings.precision is not None else {}
-    return replace(settings, grain=parse_grain(kept["grain"], zone=settings.grain.zone)) if kept else settings
+    kept = lengths_of(store, settings.name).get("grain") if settings.precision is not None else None
+    return replace(settings, grain=parse_grain(kept, zone=settings.grain.zone)) if kept in BASES else settings
 
 
 def settle(store: Store, settings: MonitorSettings, reference: Reference, rows: pa.Table, at: int) -> None:

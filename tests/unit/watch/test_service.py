@@ -146,3 +146,12 @@ def test_windows_of_measured_data_cannot_change(tmp_path) -> None:
     changed = [replace(one, grain=Grain(1, "h")) for one in monitor.settings.values()]
     with pytest.raises(ConfigError, match="expected 1d in UTC, got 1h in UTC"):
         Monitor(store, LocalEngine(), Clock(9 * DAY), changed).once()
+
+
+def test_over_windows_of_six_hours_none_are_chosen(tmp_path) -> None:
+    store, monitor, _ = watched(tmp_path, NUMBERS, [], now=9 * DAY)
+    of_six_hours = [replace(one, grain=Grain(6, "h")) for one in monitor.settings.values()]
+    Monitor(store, LocalEngine(), Clock(9 * DAY), of_six_hours).once()
+    chosen = [replace(one, precision=0.02) for one in monitor.settings.values()]
+    with pytest.raises(ConfigError, match="expected 6h in UTC, got 1d in UTC"):
+        Monitor(store, LocalEngine(), Clock(9 * DAY), chosen, holder="other").once()
