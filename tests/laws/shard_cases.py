@@ -9,9 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from choirmaster.app.arrival import marked
 from choirmaster.app.reading import Reader
 from choirmaster.app.sharding import Work, count_rows, merge_rows
-from choirmaster.engines.local import scan
+from choirmaster.engines.local import Scan, scan
 from choirmaster.engines.reference import build_reference
 from choirmaster.engines.shards import KEYS, PARTIAL, digest, gathered
 from choirmaster.schema import Schema
@@ -81,9 +82,18 @@ def work_of(task: str, rows: pa.Table, grain: Grain | None = None) -> Work:
 
 def digest_here(work: Work, rows: pa.Table) -> str:
     """Return the digest of the local engine's scan in one thread: the way that shares least with shards."""
+    return digest(scan_here(work, rows), work.plan)
+
+
+def scan_here(work: Work, rows: pa.Table) -> Scan:
+    """Return the local engine's scan in one thread."""
     reader = work.reader(Faults())
-    splits = [lambda: (reader.batch(one) for one in rows.select(reader.canonical.columns).to_batches(49_152))]
-    return digest(scan(splits, work.plan, threads=1), work.plan)
+
+    def read() -> Iterator[pa.RecordBatch]:
+        for one in rows.select(reader.canonical.columns).to_batches(49_152):
+            yield reader.batch(one) if work.now is None else marked(reader, one, work.now)
+
+    return scan([read], work.plan, threads=1)
 
 
 def counted(work: bytes, shard: bytes) -> bytes:

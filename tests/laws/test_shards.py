@@ -14,8 +14,22 @@ import pytest
 from choirmaster.app.sharding import Work
 from choirmaster.engines.shards import PARTIAL, Tally, digest, gathered
 from choirmaster.schema import Schema
+from choirmaster.states.keys import StateKey
 from choirmaster.times import Grain
-from tests.laws.shard_cases import SCHEMAS, TASKS, counted, cut, digest_here, digest_of, reduced, rows_of, work_of
+from tests.laws.shard_cases import (
+    DAY,
+    SCHEMAS,
+    START,
+    TASKS,
+    counted,
+    cut,
+    digest_here,
+    digest_of,
+    reduced,
+    rows_of,
+    scan_here,
+    work_of,
+)
 
 pytestmark = pytest.mark.timeout(400)  # a busy machine: thousands of small states are written and read
 ROWS = 100_000
@@ -122,3 +136,27 @@ def test_a_schema_of_every_role_travels() -> None:
                     features=["f"], value="money", cutoff="auto")  # fmt: skip
     _, work, _ = measured("binary")
     assert Work.from_bytes(replace(work, schema=schema, grain=None).to_bytes()).schema == schema
+
+
+def test_what_rows_say_of_themselves_is_the_same_in_any_shards() -> None:
+    """With a clock: times after it, cells that are no numbers, the newest row of each window."""
+    rows = rows_of("binary", 5_000, seed=5)
+    odd = [str(one) if at % 9 else ("?", "", None)[at % 3] for at, one in enumerate(rows.column("z").to_pylist())]
+    rows = rows.set_column(rows.schema.get_field_index("z"), "z", pa.array(odd))
+    work = replace(work_of("binary", rows, Grain(1, "d")), now=START + 12 * DAY)
+    here = scan_here(work, rows)
+    seen = set()
+    for shards in (1, 7):
+        pieces = cut(rows, work, shards, seed=shards)
+        found, _ = gathered(reduced(work, [counted(work.to_bytes(), one) for one in pieces]).to_batches(), work.plan)
+        assert found.newest == here.newest
+        seen.add(digest(found, work.plan))
+    assert seen == {digest(here, work.plan)}
+    assert max(here.newest.values()) <= work.now
+    whole = [here.states(work.plan, slot) for slot in here.slots() if not slot[1]]
+    known = [(one[StateKey("all", "intake/1")], one[StateKey("", "intake/1", "z")]) for one in whole]
+    assert sum(rows_.flagged("future")[0] for rows_, _ in known) > 1_000
+    assert sum(rows_.flagged("backwards")[1] for rows_, _ in known) == 0  # shards have no order
+    timed = [cell for cell, at in zip(odd, rows.column("at").to_pylist(), strict=True) if at is not None]
+    assert sum(cells.flagged("mistyped")[0] for _, cells in known) == timed.count("?") > 0
+    assert sum(cells.flagged("mistyped")[1] for _, cells in known) == sum(bool(one) for one in timed)

@@ -44,6 +44,7 @@ from choirmaster.stores.journal_file import JournalFolder
 from choirmaster.stores.lake.store import EmbeddedStore
 from choirmaster.times import SECOND
 from choirmaster.values import FUSED
+from choirmaster.watch.choosing import fix_text
 from choirmaster.watch.queries import Queries
 from choirmaster.watch.service import Monitor, Summary
 
@@ -231,7 +232,7 @@ class Installation:
             try:
                 if drain:
                     self.drainer.drain()
-                self.monitor.once(ensembles, stream=True)
+                _tell_differences(self.monitor.once(ensembles, stream=True))
             except Exception as error:
                 _LOG.warning("monitor_failed", error=str(error), exc_info=True)
             stop.wait(every)
@@ -271,3 +272,10 @@ class Installation:
         self._folder.close()
         self.notifier.close()
         self.store.close()
+
+
+def _tell_differences(summary: Summary) -> None:
+    """Log where a reference in use is not what the configuration asks for now."""
+    for name, found in summary.differs.items():
+        for what in found:
+            _LOG.warning("reference_differs", ensemble=name, what=what, fix=fix_text(name))

@@ -19,7 +19,7 @@ from choirmaster.ports import ALWAYS, AuditEntry, Clock, Epoch, Measures, Store,
 from choirmaster.states.reference import Reference, to_bytes
 from choirmaster.times import DAY, MINUTE, Window, window_of
 from choirmaster.watch.absorb import absorb
-from choirmaster.watch.choosing import chosen_rows, fix_text, found_differences, note_content
+from choirmaster.watch.choosing import chosen_rows, found_differences, note_content
 from choirmaster.watch.epochs import MEMBER, SET, SPAN, SetReference, begin_epoch, new_members, start_of, with_member
 from choirmaster.watch.following import choose
 from choirmaster.watch.freshness import judge_freshness, put_freshness, wanted
@@ -281,10 +281,6 @@ class Monitor:
         history = history_of(self.store, name, settings.layout)
         if history is not None:
             found = found_differences(self.store, settings, history)
-            for what in found:
-                _LOG.warning(
-                    "reference_differs", ensemble=name, reference=history.current.id, what=what, fix=fix_text(name)
-                )
             if found:
                 summary.differs[name] = found
             return history

@@ -111,3 +111,25 @@ def test_a_reference_that_is_being_collected_says_how_far(run, tmp_path) -> None
     (line,) = run("reference", "list", ENSEMBLE)
     assert line["source"] == f"collecting {int(100 * share)} %"
     assert line["source"] in json.dumps(run("reference", "show", ENSEMBLE, code=None))
+
+
+def test_a_reference_file_of_another_content_is_told_until_a_reference_is_set(run, tmp_path, capsys) -> None:
+    run("ingest", str(tmp_path / "rows.ndjson"), "--ensemble", ENSEMBLE, "--kind", "predictions")
+    assert run("check")["notices"] == []  # there is no reference yet
+    run("monitor", code=None)
+    assert run("check")["notices"] == []
+    table = pq.read_table(tmp_path / "reference.parquet")
+    pq.write_table(table.slice(50), tmp_path / "reference.parquet")
+    (notice,) = run("check")["notices"]
+    assert notice.startswith(f"{ENSEMBLE}: the reference file reference.parquet holds something else now")
+    assert f"; choirmaster reference set {ENSEMBLE} " in notice
+    assert run("monitor", code=None)["differs"] == {ENSEMBLE: [notice.partition(": ")[2].partition("; choir")[0]]}
+    run("reference", "set", ENSEMBLE, "--since", "2026-01-05")
+    assert run("check")["notices"] == []
+    assert run("monitor", code=None)["differs"] == {}
+    config = tmp_path / "choirmaster.yaml"
+    config.write_text(config.read_text().replace("segments: [carrier]", "segments: [x]"))
+    (notice,) = run("check")["notices"]
+    assert "the segments are with x and without carrier now; what is new is not measured" in notice
+    main(["check", "--config", str(config)], Services)
+    assert f"notice: {notice}" in capsys.readouterr().err
