@@ -88,7 +88,7 @@ def test_traffic_that_falls_to_a_tenth(run, tmp_path) -> None:
     run("report", ENSEMBLE, "--out", str(report))
     page = report.read_text(encoding="utf-8")
     assert "What was chosen, and why" in page
-    assert "1d, because roc_auc has no interval yet" in page  # the reference holds no fused answers
+    assert "1d, because no labelled row lies in the 14 days before" in page  # the reference tells no times
     assert "0.12 is asked" in page or "0.12 needs about" in page
 
 
