@@ -245,3 +245,21 @@ def test_every_metric_is_told_at_once_or_later() -> None:
     names = {one.name for one in METRICS if at_once(one)}
     assert {"availability", "missing_rate", "label_share", "latency_p99", "row_count"} <= names
     assert not {"roc_auc", "psi", "log_loss", "score_psi_previous", "mae"} & names
+
+
+def test_a_reference_without_labels_leaves_the_choice_to_the_first_labels(tmp_path) -> None:
+    table = stretch(-14, 14, QUIET, 99)
+    table = table.append_column("label", pa.nulls(table.num_rows, pa.string()).dictionary_encode())
+    site = Site(tmp_path, layout=LAYOUT, reference_rows=lambda: table, precision=PRECISION, clock="data")
+    for week in range(3):
+        some = stretch(7 * week, 7, QUIET, 50 + week)
+        site.predictions(some)
+        site.labels(
+            [(one, value, FIRST, 0) for one, value in zip(some["id"].to_pylist(), labelled(some, week), strict=True)]
+        )
+    site.monitor.once()
+    first, second, *_ = windows_chosen(site.store, "e")
+    assert first["why"] == "1d, because roc_auc has no interval yet"
+    assert second["name"] in ("1w", "1mo")
+    assert "roc_auc" in second["why"]
+    site.store.close()
