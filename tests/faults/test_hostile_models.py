@@ -34,12 +34,13 @@ class Watch:
     def hook(self, event, args):
         if self.armed != threading.get_ident():
             return
-        if OURS in str(args) or (event == "open" and args[0] == os.devnull):
-            return  # a process of ours that reads a file first; the canary watches over what it does
-        if event.startswith(FORBIDDEN) or (event == "open" and self._writes(args)):
+        if event == "open":
+            if "secret" in str(args[0]):
+                self.seen.append(("read elsewhere", str(args[0])))
+            elif args[0] != os.devnull and self._writes(args):
+                self.seen.append((event, str(args[0])[:100]))
+        elif event.startswith(FORBIDDEN) and OURS not in str(args):  # ours reads a file first; the canary watches it
             self.seen.append((event, str(args)[:100]))
-        elif event == "open" and "secret" in str(args[0]):
-            self.seen.append(("read elsewhere", str(args[0])))
 
     @staticmethod
     def _writes(args):

@@ -44,6 +44,9 @@ class EstimatorMember:
                               got=type(estimator).__name__)  # fmt: skip
         classes = getattr(estimator, "classes_", None)
         self.classes = None if classes is None else tuple(class_text(label) for label in np.asarray(classes).tolist())
+        if classes is None and hasattr(estimator, "predict_proba"):
+            raise MemberError("a model file holds a classifier that was never fitted", where=where,
+                              expected="classes_", got=type(estimator).__name__)  # fmt: skip
         if classes is not None and not hasattr(estimator, "predict_proba"):
             raise ConfigError("a classifier gives no probabilities", where=where, expected="predict_proba")
         self._takes_table = encoder_of(estimator) is not None

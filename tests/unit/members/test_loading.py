@@ -106,6 +106,12 @@ def test_types_of_a_skops_file_are_trusted_by_the_operator_only(tmp_path):
     assert (answer == model.predict_proba(X)).all()
 
 
+def test_a_classifier_that_was_never_fitted_is_refused(tmp_path):
+    (tmp_path / "m").write_bytes(dumps(LogisticRegression()))
+    with pytest.raises(MemberError, match="never fitted"):
+        load(source(tmp_path / "m"))
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"cos\nsystem\n(S'true'\ntR.", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY\x01\x00", b"<html>", b"{ }", b"{", b"tree"],
