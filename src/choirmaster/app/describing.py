@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from choirmaster import fusion
+from choirmaster.app.unserved import FRAMES_ONLY
 from choirmaster.errors import unknown
 from choirmaster.metrics import METRICS, OBSERVED, Metric
 from choirmaster.metrics.base import PREVIOUS, REFERENCE
+from choirmaster.plan import ROW_SCORES
 from choirmaster.values import Kind
 
 COSTS = ("cost", "total_cost")
@@ -37,6 +39,8 @@ def _metric(one: Metric) -> dict[str, Any]:
         ("the window before", one.against == PREVIOUS), ("a cutoff, or answers that are classes", _decides(one)),
         ("a value column", one.name.startswith("value_")), ("a matrix of costs", one.name in COSTS),
         ("members that are called", one.needs == "calls/1"), ("at least two members", one.needs in TOGETHER),
+        ("at least two features that vary", one.needs == ROW_SCORES.kind),
+        ("rows in memory", one.name == FRAMES_ONLY),
     ) if needed]  # fmt: skip
     return {
         "name": one.name, "kind": kind, "text": one.definition, "family": one.family, "state": one.needs,

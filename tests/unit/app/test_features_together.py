@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import choirmaster as cm
+from choirmaster.app.describing import describe
 from choirmaster.metrics import METRICS
 
 START = 1_700_000_000_000_000 // 86_400_000_000 * 86_400_000_000
@@ -125,3 +126,8 @@ def test_a_column_the_reference_lacks_is_no_sign_of_drift() -> None:
     found = cm.monitor(NOW, reference=PAST.drop_columns(["place"]), schema=SCHEMA, window="1d", metrics=NAMES)
     assert told(found, "domain_classifier_auc")[0]["upper"] < 0.6
     assert abs(told(found, "reconstruction_shift")[0]["value"]) < 0.15
+
+
+def test_what_they_need_is_told() -> None:
+    assert "at least two features that vary" in describe("reconstruction_error")["needs"]
+    assert describe("domain_classifier_auc")["needs"][-1] == "rows in memory"
