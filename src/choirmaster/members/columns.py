@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,6 +34,29 @@ def numbers(features: pa.Table, name: str, member: str) -> np.ndarray:
                           expected="numbers", got=str(values.type)) from None  # fmt: skip
     finite = np.isfinite(array)
     return array if finite.all() else np.where(finite, array, np.nan)
+
+
+def matrix(features: pa.Table, names: Sequence[str], member: str) -> np.ndarray:
+    """Return columns as (n, n_names) float64; NaN where missing or infinite. Each column lies together in memory."""
+    found = _block(features, list(names))
+    if found is None:
+        return np.asfortranarray(np.stack([numbers(features, name, member) for name in names], axis=1))
+    finite = np.isfinite(found)
+    if not finite.all():
+        found = np.array(found, order="F")
+        found[~finite] = np.nan
+    return found
+
+
+def _block(features: pa.Table, names: list[str]) -> np.ndarray | None:
+    """Return float64 columns that lie in one piece at once: a call for each costs more than a small model."""
+    try:
+        batches = features.select(names).to_batches()
+    except KeyError:
+        return None
+    if len(batches) != 1 or set(batches[0].schema.types) != {_DOUBLE}:
+        return None
+    return batches[0].to_tensor(null_to_nan=True, row_major=False).to_numpy()
 
 
 def texts(features: pa.Table, name: str, member: str) -> np.ndarray:

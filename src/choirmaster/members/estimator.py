@@ -11,7 +11,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from choirmaster.errors import ConfigError, MemberError, missing_extra
-from choirmaster.members.columns import answer, column, is_number, numbers
+from choirmaster.members.columns import answer, column, is_number, matrix, numbers
 from choirmaster.members.pinned import VERSION_LENGTH, need_features
 from choirmaster.schema import class_text
 
@@ -79,7 +79,7 @@ class EstimatorMember:
         kinds = [column(features, name, self.name).type for name in self.features]
         known = getattr(self.estimator, "feature_names_in_", None)
         if all(is_number(kind) for kind in kinds) and known is None:
-            return np.stack([numbers(features, name, self.name) for name in self.features], axis=1)
+            return np.ascontiguousarray(matrix(features, self.features, self.name))
         try:
             import pandas as pd
         except ImportError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import onnxruntime as ort
 import pyarrow as pa
 
 from choirmaster.errors import ConfigError, MemberError
-from choirmaster.members.columns import answer, numbers, texts
+from choirmaster.members.columns import answer, matrix, texts
 from choirmaster.members.pinned import VERSION_LENGTH, need_features, read_pinned
 
 CLASSES_KEY, FEATURES_KEY = "choirmaster.classes", "choirmaster.features"
@@ -64,6 +64,9 @@ class OnnxMember:
         given = _named(features or None, known.get(FEATURES_KEY)) or ()
         self.features = need_features(given, str(path)) if self._matrix else tuple(item.name for item in self._inputs)
         self._output = self._answering()
+        self._by_kind: dict[str, list[Any]] = {}
+        for item in self._inputs:
+            self._by_kind.setdefault(item.type, []).append(item)
 
     def predict(self, features: pa.Table) -> np.ndarray:
         """Answer for each row: (n, n_classes) probabilities, or (n,) numbers."""
@@ -77,27 +80,30 @@ class OnnxMember:
 
     def _feeds(self, features: pa.Table) -> dict[str, np.ndarray]:
         if self._matrix:
-            columns = [numbers(features, name, self.name) for name in self.features]
-            return {self._inputs[0].name: np.stack(columns, axis=1).astype(_NUMBERS[self._inputs[0].type])}
+            item = self._inputs[0]
+            whole = self._narrow(matrix(features, self.features, self.name), item.type, self.features)
+            return {item.name: np.ascontiguousarray(whole)}
         feeds = {}
-        for item in self._inputs:
-            if item.type == "tensor(string)":
-                array = texts(features, item.name, self.name).astype(object)
+        for kind, items in self._by_kind.items():
+            names = [item.name for item in items]
+            if kind == "tensor(string)":
+                columns = [texts(features, name, self.name).astype(object) for name in names]
             else:
-                array = self._number(features, item)
-            feeds[item.name] = array if len(item.shape) == 1 else array.reshape(-1, 1)
+                columns = list(self._narrow(matrix(features, names, self.name), kind, names).T)
+            for item, array in zip(items, columns, strict=True):
+                feeds[item.name] = array if len(item.shape) == 1 else array.reshape(-1, 1)
         return feeds
 
-    def _number(self, features: pa.Table, item: Any) -> np.ndarray:
-        array = numbers(features, item.name, self.name)
-        kind = _NUMBERS[item.type]
-        whole = item.type in _WHOLE
-        if whole and np.isnan(array).any():
-            raise MemberError("a whole number is missing", where=f'member "{self.name}", column "{item.name}"',
-                              expected="a value in every row")  # fmt: skip
+    def _narrow(self, columns: np.ndarray, kind: str, names: Sequence[str]) -> np.ndarray:
+        """Return columns in the type of an input; what is beyond it is missing."""
+        if kind in _WHOLE:
+            missing = np.isnan(columns).any(axis=0)
+            if missing.any():
+                where = f'member "{self.name}", column "{names[int(missing.argmax())]}"'
+                raise MemberError("a whole number is missing", where=where, expected="a value in every row")
         with np.errstate(over="ignore"):
-            narrow = array.astype(kind)
-        if not whole:
+            narrow: np.ndarray = columns.astype(_NUMBERS[kind])
+        if kind not in _WHOLE:
             narrow[np.isinf(narrow)] = np.nan
         return narrow
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from choirmaster.errors import ConfigError, MemberError
 from choirmaster.members import remote_tensors as wire
-from choirmaster.members.columns import answer, column, is_number, numbers
+from choirmaster.members.columns import answer, column, is_number, matrix, numbers
 from choirmaster.members.remote_http import Link, Reply
 
 DEFAULT_SECONDS = 10.0
@@ -202,7 +202,7 @@ class RemoteV2Member:
 
     def _input(self, features: pa.Table, tensor: str, feature: str, spec: TensorSpec | None) -> wire.Input:
         if feature == TOGETHER:
-            values = np.stack([numbers(features, name, self.name) for name in self.features], axis=1)
+            values = np.ascontiguousarray(matrix(features, self.features, self.name))
             return wire.as_input(tensor, spec.datatype if spec else "FP64", values, self.name)
         found = column(features, feature, self.name)
         if is_number(found.type):

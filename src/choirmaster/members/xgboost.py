@@ -12,7 +12,7 @@ import pyarrow as pa
 import xgboost
 
 from choirmaster.errors import ConfigError, MemberError
-from choirmaster.members.columns import answer, numbers
+from choirmaster.members.columns import answer, matrix
 from choirmaster.members.content import Kind, need_kind
 from choirmaster.members.pinned import VERSION_LENGTH, class_names, need_features, read_pinned
 
@@ -69,7 +69,7 @@ class XgboostMember:
 
     def predict(self, features: pa.Table) -> np.ndarray:
         """Answer for each row: (n, n_classes) probabilities, or (n,) numbers."""
-        rows = np.stack([numbers(features, name, self.name) for name in self.features], axis=1)
+        rows = np.ascontiguousarray(matrix(features, self.features, self.name))
         try:
             raw = self._asked(rows)
         except Exception as error:
