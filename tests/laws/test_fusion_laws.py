@@ -178,7 +178,7 @@ def test_ten_thousand_orders_of_arrival_give_the_same_bits(rule):
     rule = made(rule, p)
     weight, present = rng.random(7) + 0.1, np.ones((1, 7), bool)
     wanted = rule.fuse(p, present, weight).output.tobytes()
-    for _ in range(10_000 if rule.rule.name == "weighted_mean" else 300):
+    for _ in range(10_000 if rule.rule.name == "weighted_mean" else 500):
         arrived = np.full_like(p, np.nan)
         for member in rng.permutation(7):
             arrived[:, member] = p[:, member]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 
 from choirmaster.app.rows import open_rows
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from choirmaster.app.installation import Installation
 
 KINDS = ("predictions", "labels")
+_OF_RECORDS = {"features", "members"}  # a file that has one of these holds records as ``/api/ingest/predictions`` takes
+_NESTED = {*_OF_RECORDS, "fused", "tags", "status", "latency_us", "versions"}
 
 
 def ingest_file(
@@ -33,14 +36,15 @@ def ingest_file(
     rows, service = open_rows(data), site.ingest(settle=True)
     convert = _canonical(rows, site, name, schema) if kind == "predictions" and schema is not None else None
     columns = convert.columns if convert else rows.arrow.names
+    records = convert is None and kind == "predictions" and not _OF_RECORDS.isdisjoint(columns)
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     done = 0
     for split in rows.splits(columns):
         for batch in split():
-            body = _ipc(convert(batch) if convert else _whole_revisions(batch))
+            body = _lines(batch) if records else _ipc(convert(batch) if convert else _whole_revisions(batch))
             take = service.predictions if kind == "predictions" else service.labels
-            answer = take(body, content_type="arrow", ensemble=name)
+            answer = take(body, content_type="ndjson" if records else "arrow", ensemble=name)
             totals.update({one: answer.get(one, 0) for one in ("accepted", "duplicate", "conflicting", "refused")})
             reasons.update(answer.get("reasons", {}))
             done += batch.num_rows
@@ -55,6 +59,21 @@ def _canonical(rows: Any, site: Installation, name: str, schema: Schema) -> Cano
     if out.missing:
         raise SchemaError("columns are missing", where=rows.name, got=", ".join(out.missing), allowed=rows.arrow.names)
     return out
+
+
+def _lines(batch: pa.RecordBatch) -> bytes:
+    """Return rows as the records that they were before a reader of tables read them."""
+    rows = (
+        {name: _given(name, value) for name, value in row.items() if value is not None} for row in batch.to_pylist()
+    )
+    return b"\n".join(map(msgspec.json.encode, rows))
+
+
+def _given(name: str, value: Any) -> Any:
+    """Return a value as it stood in its line: objects are read as text, and all numbers as float64."""
+    if isinstance(value, str) and name in _NESTED and value.startswith(("{", "[")):
+        return msgspec.json.decode(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _whole_revisions(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -255,20 +256,25 @@ class Services:
 
 
 class _Site:
-    """One installation for the length of a command, with every ensemble that loads."""
+    """One installation for the length of a command, with every ensemble that loads; the answer alone is on stdout."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._open = path, ExitStack()
 
     def __enter__(self) -> Installation:
         from choirmaster.app.installation import Installation
+        from choirmaster.app.logs import to_stderr
 
-        self._site = Installation(self._path)
-        self._site.adopt()
-        return self._site
+        with ExitStack() as opening:
+            opening.enter_context(to_stderr())
+            site = Installation(self._path)
+            opening.callback(site.close)
+            site.adopt()
+            self._open = opening.pop_all()
+        return site
 
     def __exit__(self, *_: object) -> None:
-        self._site.close()
+        self._open.close()
 
 
 def _fusion(schema: Schema) -> str | dict[str, Any]:
