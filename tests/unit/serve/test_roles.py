@@ -78,7 +78,7 @@ def test_a_shadow_that_never_answers_is_late_in_the_record():
     assert one.answer(request()).degraded is False
     until(lambda: kept)
     row = kept[0].rows.to_pylist()[0]
-    assert row["m.c.status"] == "late" and row["m.c.latency_us"] >= 100_000
+    assert row["m.c.status"] == "late" and row["m.c.latency_us"] > 0  # since its own call, which came after the start
     gate.set()
     one.close()
 
