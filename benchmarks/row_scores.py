@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,9 @@ def of_features(count: int) -> dict[str, Any]:
     now, past = rows(ROWS, layout), rows(PAST, layout)
     out: dict[str, Any] = {"features": count}
     for name, wanted in (("usual", False), ("together", True)):
-        out[f"reference_{name}"] = seconds(lambda wanted=wanted: build_reference(past, layout, row_scores=wanted))  # type: ignore[misc]  # default binds the loop's value
+        out[f"reference_{name}"] = seconds(partial(build_reference, past, layout, row_scores=wanted))
         plan = plan_for(build_reference(past, layout, row_scores=wanted), Grain(1, "d"), calls=False)
-        out[f"scan_{name}"] = seconds(lambda plan=plan: scan_table(now, plan))  # type: ignore[misc]  # the same
+        out[f"scan_{name}"] = seconds(partial(scan_table, now, plan))
     columns = list(np.random.default_rng(1).normal(size=(count, 2 * SIDE)))
     out["classifier"] = seconds(lambda: auc_of_rows(columns, [], np.repeat([0, 1], SIDE)))
     return out

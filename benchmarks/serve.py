@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def overhead(members: dict[str, OnnxMember], rows: int, seconds: float) -> dict[
     layout = _layout(members)
     columns = dict(zip(NAMES, _rows(rows).T, strict=True))
     request = PredictRequest(features_table(layout, columns, rows))
-    bare = {name: _timed(lambda one=one: one.predict(request.features), seconds / 4) for name, one in members.items()}  # type: ignore[misc]  # bound per loop
+    bare = {name: _timed(partial(one.predict, request.features), seconds / 4) for name, one in members.items()}
     slowest = max(bare.values(), key=lambda took: float(np.median(took)))
     runner = EnsembleRunner(EnsembleSettings("flights", layout, fusion="soft_vote"), members, RealClock())
     runner.warm()

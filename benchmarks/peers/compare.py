@@ -52,7 +52,8 @@ def _run(peer: str, interpreter: Path, path: Path, reference: Path) -> dict[str,
         return {"skipped": f"stopped after {LIMIT_SECONDS} s"}
     except subprocess.CalledProcessError as error:
         return {"skipped": f"failed: {(error.stderr.strip().splitlines() or ['no message'])[-1][:200]}"}
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]  # our own output
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _row(name: str, rows: int, run: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:

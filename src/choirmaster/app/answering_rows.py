@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from choirmaster.sources.convert import as_identity, as_number, as_text, is_numb
 from choirmaster.sources.faults import Faults
 from choirmaster.sources.files import FileSource, open_files
 
+T = TypeVar("T")
 _IDS, _TIMES = ("_id", "id"), ("_time", "time")
 
 
@@ -190,12 +191,21 @@ class AskedRows:
         try:
             return list(identities(given))
         except ChoirmasterError:
-            return [_one(lambda one=one: identities([one])[0], row, bad) for row, one in enumerate(given)]  # type: ignore[misc]  # bound per row
+            return [_one(_identity, one, row, bad) for row, one in enumerate(given)]
 
 
-def _one(read: Any, row: int, bad: dict[int, str]) -> Any:
+def _identity(value: Any) -> str | None:
+    return identities([value])[0]
+
+
+def _instant(value: Any) -> int | None:
+    return instants([int(value) if isinstance(value, float) and value.is_integer() else value], now=0)[0]
+
+
+def _one(read: Callable[[Any], T], value: Any, row: int, bad: dict[int, str]) -> T | None:
+    """Read one cell; what cannot be read puts its row aside."""
     try:
-        return read()
+        return read(value)
     except ChoirmasterError as error:
         bad.setdefault(row, f"{error.what}: expected {error.expected}, got {error.got}")
         return None
@@ -220,12 +230,7 @@ def _times(column: pa.Array, bad: dict[int, str]) -> list[int | None]:
         whole: list[int | None] = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64()).to_pylist()
         return whole
     given = column.to_pylist()
-    return [None if one in (None, "") else _one(lambda one=one: instants([_whole(one)], now=0)[0], row, bad)  # type: ignore[misc]  # bound per row
-            for row, one in enumerate(given)]  # fmt: skip
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return [None if one in (None, "") else _one(_instant, one, row, bad) for row, one in enumerate(given)]
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from choirmaster import fusion
@@ -20,10 +21,10 @@ TOGETHER = ("errors/1", "agreement/1", "spread/1")
 def describe(name: str) -> Mapping[str, Any]:
     """Return one declaration, or the names there are for ''."""
     declared = (*METRICS, *OBSERVED)
-    known: dict[str, Callable[[], dict[str, Any]]] = {one.name: (lambda one=one: _metric(one)) for one in declared}  # type: ignore[misc]  # default binds the loop's value
+    known: dict[str, Callable[[], dict[str, Any]]] = {one.name: partial(_metric, one) for one in declared}
     rules = {one.name: one for one in fusion.RULES}
-    known = {one: (lambda one=one: _rule(rules[one])) for one in rules} | known  # type: ignore[misc]  # default binds the loop's value
-    known |= {one.name: (lambda one=one: _calibration(one)) for one in fusion.CALIBRATIONS}  # type: ignore[misc]  # default binds the loop's value
+    known = {name: partial(_rule, one) for name, one in rules.items()} | known
+    known |= {one.name: partial(_calibration, one) for one in fusion.CALIBRATIONS}
     if not name:
         return {"names": sorted(known)}
     if name not in known:

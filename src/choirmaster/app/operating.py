@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 TOKEN = "CHOIRMASTER_TOKEN"  # noqa: S105 - the name of a variable, no secret
 
 
+PLAIN = {
+    "clear_weights": Operator.clear_weights, "freeze": Operator.freeze, "unfreeze": Operator.unfreeze,
+    "undo": Operator.undo,
+}  # fmt: skip
+"""Verbs that take the ensemble and why, and nothing else."""
+
+
 def declared_by(config: Config) -> dict[str, Declared]:
     """Return what the file says of each ensemble."""
     return {
@@ -43,7 +50,8 @@ def decide(path: Path, verb: str, *, ensemble: str, url: str, who: str, **given:
     """Take one decision: over a server where one is named, else in the store, which every server on it follows."""
     if url:
         with _client(url) as client:
-            return client.decide(verb, ensemble, **given)  # type: ignore[no-any-return]  # the client is loaded late
+            found: Mapping[str, Any] = client.decide(verb, ensemble, **given)
+            return found
     member, share = given.pop("member", ""), given.pop("share", None)
     more: dict[str, Any] = {name: given.pop(name) for name in ("role", "weights") if name in given}
     ask = Ask(who or user(), **given)
@@ -56,14 +64,15 @@ def decide(path: Path, verb: str, *, ensemble: str, url: str, who: str, **given:
             case "set_weights":
                 return operator.set_weights(ensemble, more["weights"], ask)
             case _:
-                return getattr(operator, verb)(ensemble, ask)  # type: ignore[no-any-return]  # getattr knows no types
+                return PLAIN[verb](operator, ensemble, ask)
 
 
 def stands(path: Path, *, ensemble: str, url: str) -> Sequence[Mapping[str, Any]]:
     """Return how each ensemble stands; a store that is not there yet is not made for that."""
     if url:
         with _client(url) as client:
-            return client.overrides(ensemble or None)  # type: ignore[no-any-return]  # the client is loaded late
+            found: Sequence[Mapping[str, Any]] = client.overrides(ensemble or None)
+            return found
     config = read_config(path)
     if not store_folder(config, path).exists():
         return Operator(_Nothing(), RealClock(), lambda: declared_by(config)).stands(ensemble)

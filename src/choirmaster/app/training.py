@@ -49,7 +49,8 @@ def one_thread() -> AbstractContextManager[Any]:
     """Hold every native library to one thread (D21)."""
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1)  # type: ignore[no-any-return]  # threadpoolctl has no stubs
+    found: AbstractContextManager[Any] = threadpool_limits(1)
+    return found
 
 
 def learning_rows(data: Any, schema: Schema) -> tuple[pa.Table, Question, str]:

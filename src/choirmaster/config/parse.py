@@ -61,7 +61,8 @@ def parse(
     if problems or config is None:
         raise ConfigProblems(problems, name=name)
     origins = {path: gathering.origin(path, name) for path in reading.given}
-    return msgspec.structs.replace(config, origins=origins)  # type: ignore[no-any-return]  # replace() is typed Any
+    found: Config = msgspec.structs.replace(config, origins=origins)
+    return found
 
 
 class _Gathering:

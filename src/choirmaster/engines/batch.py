@@ -47,13 +47,15 @@ class BatchColumns:
 
     def labels(self) -> Ints:
         """Label codes of a classification task."""
-        return self.once("labels", "", lambda: col.label_codes(self.batch, self.plan.layout, self.label))  # type: ignore[no-any-return]  # kept as Any
+        found: Ints = self.once("labels", "", lambda: col.label_codes(self.batch, self.plan.layout, self.label))
+        return found
 
     def values(self) -> Floats:
         """The declared value (money) of each row, NaN where there is none; empty where none is declared."""
         if not self.plan.layout.value:
             return NO_VALUE
-        return self.once("floats", "value", lambda: col.floats(self.batch, "value"))  # type: ignore[no-any-return]  # kept as Any
+        found: Floats = self.once("floats", "value", lambda: col.floats(self.batch, "value"))
+        return found
 
     def answers(self, series: SeriesSpec) -> Any:
         """Numbers of one series."""

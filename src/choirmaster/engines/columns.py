@@ -26,7 +26,8 @@ def floats(batch: pa.RecordBatch, name: str) -> Floats:
     column = batch.column(name)
     if not pa.types.is_float64(column.type):
         column = pc.cast(column, pa.float64())
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+    found: Floats = column.to_numpy(zero_copy_only=False)
+    return found
 
 
 def flags(batch: pa.RecordBatch, name: str) -> Ints:
@@ -34,7 +35,8 @@ def flags(batch: pa.RecordBatch, name: str) -> Ints:
     if not has(batch, name):
         return np.empty(0, np.int64)
     column = batch.column(name).cast(pa.int64()).fill_null(-1)
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+    found: Ints = column.to_numpy(zero_copy_only=False)
+    return found
 
 
 def codes(batch: pa.RecordBatch, name: str, names: tuple[str, ...], *, unseen: int, missing: int) -> Ints:
@@ -81,7 +83,8 @@ def micros(batch: pa.RecordBatch, name: str = "time") -> Ints:
     column = batch.column(name).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
     if column.null_count:
         column = column.fill_null(np.iinfo(np.int64).min)
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow has no stubs
+    found: Ints = column.to_numpy(zero_copy_only=False)
+    return found
 
 
 def label_codes(batch: pa.RecordBatch, layout: Layout, name: str = "label") -> Ints:
@@ -122,7 +125,8 @@ def decided(batch: pa.RecordBatch, layout: Layout, series: SeriesSpec, part: Any
     k = len(layout.classes)
     if series.output is Output.CLASS:
         return codes(batch, layout.output_columns(series)[0], layout.classes, unseen=k, missing=k)
-    return part.decide(answers(batch, layout, series))  # type: ignore[no-any-return]  # a ConfusionPart
+    found: Ints = part.decide(answers(batch, layout, series))
+    return found
 
 
 def one_against_rest(labels: Ints, layout: Layout, target: str) -> Ints:
@@ -169,4 +173,5 @@ def _answered(batch: pa.RecordBatch, series: SeriesSpec) -> np.ndarray[Any, np.d
     ]
     if not found:
         return np.zeros(batch.num_rows, dtype=bool)
-    return batch.column(found[0]).is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # no stubs
+    told: np.ndarray[Any, np.dtype[np.bool_]] = batch.column(found[0]).is_valid().to_numpy(zero_copy_only=False)
+    return told

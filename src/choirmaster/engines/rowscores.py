@@ -7,6 +7,7 @@ Rows that the fit has not seen have errors like those of the rows to come, so no
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,8 +61,8 @@ def feed_row_scores(
     part: Any = source.plan.parts[key]
 
     def read() -> Floats:
-        columns = [source.once("floats", name, lambda name=name: col.floats(source.batch, name))  # type: ignore[misc]  # default binds the loop's value
-                   for name in map(feature_column, part.numeric)]  # fmt: skip
+        names = map(feature_column, part.numeric)
+        columns = [source.once("floats", name, partial(col.floats, source.batch, name)) for name in names]
         columns += [_encoded(source.batch, name, part.of_category(name)) for name in part.categorical]
         return _errors(part, columns, source.batch.num_rows, kernels)
 

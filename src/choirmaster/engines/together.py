@@ -47,7 +47,10 @@ def feed_agreement(
 def decided(source: BatchColumns, series: SeriesSpec) -> Ints:
     """Return the class each row was given by a member, as its confusion counts it."""
     part = source.plan.parts[StateKey(series.name, "confusion/1")]
-    return source.once("decided", series.name, lambda: col.decided(source.batch, source.plan.layout, series, part))  # type: ignore[no-any-return]  # kept as Any
+    found: Ints = source.once(
+        "decided", series.name, lambda: col.decided(source.batch, source.plan.layout, series, part)
+    )
+    return found
 
 
 def labels(source: BatchColumns) -> Floats:
@@ -59,7 +62,8 @@ def labels(source: BatchColumns) -> Floats:
         codes = col.binary_labels(source.labels(), source.plan.layout)
         return np.where(codes < 0, np.nan, codes.astype(np.float64))
 
-    return source.once("together", "", read)  # type: ignore[no-any-return]  # kept as Any
+    found: Floats = source.once("together", "", read)
+    return found
 
 
 def side_by_side(source: BatchColumns, rows: slice) -> Floats:

@@ -85,9 +85,9 @@ def _set_weights(operator: Operator, call: Call, body: SetWeights, ask: Ask) -> 
     return operator.set_weights(call.path("ensemble"), body.weights, ask)
 
 
-def _plain(name: str) -> Work:
+def _plain(verb: Callable[[Operator, str, Ask], dict[str, Any]]) -> Work:
     """Return the work of a verb that takes the ensemble and why, and nothing else."""
-    return lambda operator, call, _, ask: getattr(operator, name)(call.path("ensemble"), ask)  # type: ignore[no-any-return]  # getattr knows no types
+    return lambda operator, call, _, ask: verb(operator, call.path("ensemble"), ask)
 
 
 async def overrides(call: Call) -> Response:
@@ -112,8 +112,9 @@ ROUTES: tuple[Route, ...] = (
           _clear_role),
     _post("/api/weights/{ensemble}", "weights.set", "Set fusion weights", SetWeights, _set_weights),
     _post("/api/weights/{ensemble}/clear", "weights.clear", "Let the weights be what the file says", Reason,
-          _plain("clear_weights")),
-    _post("/api/freeze/{ensemble}", "freeze", "Let nothing automatic move weights or roles", Timed, _plain("freeze")),
-    _post("/api/unfreeze/{ensemble}", "unfreeze", "Let automatic changes go on", Reason, _plain("unfreeze")),
-    _post("/api/undo/{ensemble}", "undo", "Take the last decision back", Reason, _plain("undo")),
+          _plain(Operator.clear_weights)),
+    _post("/api/freeze/{ensemble}", "freeze", "Let nothing automatic move weights or roles", Timed,
+          _plain(Operator.freeze)),
+    _post("/api/unfreeze/{ensemble}", "unfreeze", "Let automatic changes go on", Reason, _plain(Operator.unfreeze)),
+    _post("/api/undo/{ensemble}", "undo", "Take the last decision back", Reason, _plain(Operator.undo)),
 )  # fmt: skip

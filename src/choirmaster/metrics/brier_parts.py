@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,10 +139,10 @@ def _squared(found: Cells, gap: Floats, resolution: float, n: int, most: float =
     return Value(number, lower, max(upper, number), resolution, n, Kind.REALIZED)
 
 
-def _declare(name: str, better: str, text: str, interval: str, read: object) -> Metric:
+def _declare(name: str, better: str, text: str, interval: str, read: Callable[[Any], Value]) -> Metric:
     return Metric(
         name, "scores/1", QUALITY, CLASSES, better, "squared probability", text, interval,
-        "Murphy 1973, Journal of Applied Meteorology 12(4), 595-600", read, Kind.REALIZED,  # type: ignore[arg-type]  # a reader of counts
+        "Murphy 1973, Journal of Applied Meteorology 12(4), 595-600", read, Kind.REALIZED,
         least=ONE if name == "brier_uncertainty" else BY_CHANCE,
     )  # fmt: skip
 

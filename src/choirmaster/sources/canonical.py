@@ -92,7 +92,8 @@ class Canonical:
     def times(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Return the times of a batch that has the declared column, in microseconds UTC; the least int64 where null."""
         column = self._time(batch.column(self.declared.time or "")).cast(pa.int64())
-        return column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # no stubs
+        found: NDArray[np.int64] = column.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+        return found
 
     def _has(self, name: str) -> bool:
         known = name in self._names

@@ -106,7 +106,8 @@ class State:
         """Return what was read off the state before under this name, or read it; until rows are added."""
         if what not in self._known:
             self._known[what] = read(self)
-        return self._known[what]  # type: ignore[no-any-return]  # kept as Any
+        found: T = self._known[what]
+        return found
 
     @classmethod
     def zero(cls, part: Part) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -119,8 +119,8 @@ def _wider(layout: Layout, other: Layout) -> Layout:
     )  # fmt: skip
 
 
-def _both(one: tuple[str, ...], two: object) -> tuple[str, ...]:
-    return (*one, *(name for name in two if name not in one))  # type: ignore[attr-defined]  # a list or tuple of names
+def _both(one: tuple[str, ...], two: Iterable[str]) -> tuple[str, ...]:
+    return (*one, *(name for name in two if name not in one))
 
 
 def listing(history: History) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def baselines(reference: Reference, names: Iterable[str]) -> Baselines:
     cells = rows.columns
     keys = zip(cells["series"], cells["feature"], cells["target"], cells["metric"], strict=True)
     found = zip(keys, cells["value"], cells["upper"], strict=True)
-    return {key: (value, upper) for key, value, upper in found if value is not None}  # type: ignore[misc]  # columns hold objects
+    return {key: (value, upper) for key, value, upper in found if value is not None}  # type: ignore[misc]  # the columns of a row of the store are typed as object
 
 
 @dataclass(frozen=True)

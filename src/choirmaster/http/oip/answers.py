@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,14 @@ def response(name: str, layout: Layout, answer: Answer, body: InferRequest, expl
     default = list(made)
     for call in answer.calls:
         own = member_output(layout, call.name)
-        made[own] = lambda own=own, call=call: Made(own, call.output, classes)  # type: ignore[misc]  # bound per loop
+        made[own] = partial(Made, own, call.output, classes)
     shares = [share_output(call.name) for call in answer.calls]
     asked = {one.name for one in body.outputs or ()}
     said = _said(answer)
     if explains(body) or not asked.isdisjoint(shares):
         said["shares"], numbers = explain()
         for at, one in enumerate(shares):
-            made[one] = lambda at=at, one=one: Made(one, numbers[:, at], classes)  # type: ignore[misc]  # as above
+            made[one] = partial(Made, one, numbers[:, at], classes)
     wanted = _wanted(body, made, default)
     if explains(body):
         wanted += [WantedOutput(one) for one in shares if one not in asked]
@@ -147,7 +148,8 @@ def _shape_kind(output: Made) -> tuple[list[int], str]:
 
 
 def _plain(values: Any) -> list[Any]:
-    return values.ravel().tolist() if isinstance(values, np.ndarray) else values  # type: ignore[no-any-return]  # a list
+    found: list[Any] = values.ravel().tolist() if isinstance(values, np.ndarray) else values
+    return found
 
 
 def _raw(values: Any) -> bytes:
